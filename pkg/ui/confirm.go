@@ -1,0 +1,80 @@
+package ui
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+// terminal is the terminal that a command was started from.
+type terminal interface {
+	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
+}
+
+// Confirm asks a question that is answered with y or n on the terminal, and
+// returns whether it was answered with yes; anything else is no. It fails with
+// fault.Declined where there is nobody to ask, and with the context's error
+// when the context ends first.
+func (u *UI) Confirm(ctx context.Context, question string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if !u.interactive {
+		return false, noTerminal(nil)
+	}
+	tty, err := u.openTerminal()
+	if err != nil {
+		return false, noTerminal(err)
+	}
+	defer tty.Close()
+	if _, err := fmt.Fprintf(tty, "%s [y/N] ", Clean(question)); err != nil {
+		return false, noTerminal(err)
+	}
+	line, err := readLine(ctx, tty)
+	if err != nil {
+		fmt.Fprintln(tty)
+		return false, err
+	}
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes", nil
+}
+
+func noTerminal(cause error) error {
+	const hint = "to go ahead without a question, add --yes"
+	if cause == nil {
+		return fault.New(fault.Declined, hint, "cannot ask: stdin or stderr is not a terminal")
+	}
+	return fault.New(fault.Declined, hint, "cannot ask: open the terminal: %w", cause)
+}
+
+// readLine reads up to the end of a line or of the input. When the context
+// ends, a read that cannot be broken off is left to the end of the process.
+func readLine(ctx context.Context, tty terminal) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := bufio.NewReader(tty).ReadString('\n')
+		read <- result{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		if tty.SetReadDeadline(time.Now()) == nil {
+			<-read
+		}
+		return "", ctx.Err()
+	case r := <-read:
+		if r.err == io.EOF {
+			return r.line, nil
+		}
+		return r.line, r.err
+	}
+}
