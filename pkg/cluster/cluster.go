@@ -9,7 +9,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/dynamic"
 	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -58,9 +57,17 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Kubeconfig is what a kubeconfig and its flags say. It is the part of
+// cli-runtime's RESTClientGetter that is used here; its ConfigFlags satisfy it,
+// but make the program twice as large (they bring kustomize with them).
+type Kubeconfig interface {
+	ToRESTConfig() (*rest.Config, error)
+	ToRawKubeConfigLoader() clientcmd.ClientConfig
+}
+
 // New opens the cluster that the kubeconfig flags name. It sends no request.
 // Errors are *fault.Error of reason Usage (no such context, unreadable file).
-func New(flags genericclioptions.RESTClientGetter, o Options) (*Cluster, error) {
+func New(flags Kubeconfig, o Options) (*Cluster, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
