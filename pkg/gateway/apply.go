@@ -1,0 +1,177 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+)
+
+// writeTimeout bounds one write, which is not cut short by Ctrl-C: half a
+// write would be one of which nobody knows whether it happened. It leaves room
+// for an admission webhook that hangs for the API server's 10 s.
+const writeTimeout = 15 * time.Second
+
+// Writer carries out the changes of a plan.
+type Writer struct {
+	Cluster *cluster.Cluster
+	// Manager is the field manager, see FieldManager.
+	Manager string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// DryRun sends all writes of a plan with dryRun=All, at the same time, so that
+// a webhook, quota, policy or missing right stops everything while nothing is
+// changed. It returns the objects as the API server would store them, by the
+// order of the plan; nil for a deletion.
+func (w Writer) DryRun(ctx context.Context, plan *Plan) ([]*unstructured.Unstructured, error) {
+	results := make([]*unstructured.Unstructured, len(plan.Changes))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, change := range plan.Changes {
+		group.Go(func() error {
+			result, err := w.write(ctx, change, []string{metav1.DryRunAll})
+			results[i] = result
+			return err
+		})
+	}
+	return results, group.Wait()
+}
+
+// Apply carries out one change and returns the object as it was stored; nil
+// for a deletion. Once begun, the write is not interrupted. Ownership of
+// spec.servers is given back when the last of ours has left the Gateway.
+func (w Writer) Apply(ctx context.Context, change Change) (*unstructured.Unstructured, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, cluster.Explain(err, "%s %s %s", change.Action, change.Kind, change.Object())
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	stored, err := w.write(ctx, change, nil)
+	if err != nil || change.Kind != "Gateway" {
+		return stored, err
+	}
+	if readRecord(change.After) != nil {
+		return stored, nil
+	}
+	return w.giveBack(ctx, change, stored)
+}
+
+func (w Writer) write(ctx context.Context, change Change, dryRun []string) (stored *unstructured.Unstructured, err error) {
+	client := w.client(change)
+	switch {
+	case change.Action == Delete:
+		uid, version := change.Before.GetUID(), change.Before.GetResourceVersion()
+		err = client.Delete(ctx, change.Before.GetName(), metav1.DeleteOptions{
+			DryRun: dryRun, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
+		})
+	case change.wanted != nil:
+		stored, err = w.applyFields(ctx, client, change, dryRun)
+	default:
+		stored, err = w.patchServers(ctx, client, change, dryRun)
+	}
+	doing := string(change.Action)
+	if dryRun != nil {
+		doing = "try to " + doing
+	}
+	return stored, cluster.Explain(err, "%s %s %s", doing, change.Kind, change.Object())
+}
+
+func (w Writer) client(change Change) dynamic.ResourceInterface {
+	namespace, _, _ := strings.Cut(change.Object(), "/")
+	return w.Cluster.Dynamic.Resource(change.Resource).Namespace(namespace)
+}
+
+// applyFields writes a Secret or ConfigMap by server-side apply: never forced
+// when it is made, so that of two people at once one wins; forced, and guarded
+// by uid and resourceVersion, when it changes one that was read.
+func (w Writer) applyFields(ctx context.Context, client dynamic.ResourceInterface, change Change, dryRun []string) (*unstructured.Unstructured, error) {
+	body := change.wanted.DeepCopy()
+	if change.Before != nil {
+		body.SetUID(change.Before.GetUID())
+		body.SetResourceVersion(change.Before.GetResourceVersion())
+	}
+	return client.Apply(ctx, body.GetName(), body, metav1.ApplyOptions{
+		FieldManager: w.Manager, Force: change.Before != nil, DryRun: dryRun,
+	})
+}
+
+type patchOperation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+// patchServers writes a Gateway by JSON patch. The replaced resourceVersion is
+// the guard: a stale one gives 409, where a failed test operation would give a
+// 422 that looks like a wrong path.
+func (w Writer) patchServers(ctx context.Context, client dynamic.ResourceInterface, change Change, dryRun []string) (*unstructured.Unstructured, error) {
+	operations := []patchOperation{
+		{Op: "replace", Path: "/metadata/resourceVersion", Value: change.Before.GetResourceVersion()},
+		{Op: "test", Path: "/spec/servers", Value: rawServers(change.Before)},
+		{Op: "replace", Path: "/spec/servers", Value: rawServers(change.After)},
+	}
+	operations = append(operations, annotationOperations(change)...)
+	return w.patch(ctx, client, change, operations, dryRun)
+}
+
+func (w Writer) patch(ctx context.Context, client dynamic.ResourceInterface, change Change, operations []patchOperation, dryRun []string) (*unstructured.Unstructured, error) {
+	body, err := json.Marshal(operations)
+	if err != nil {
+		return nil, fmt.Errorf("encode the patch: %w", err)
+	}
+	return client.Patch(ctx, change.Before.GetName(), types.JSONPatchType, body, metav1.PatchOptions{
+		FieldManager: w.Manager, DryRun: dryRun,
+	})
+}
+
+// annotationOperations writes or removes our one annotation, and the map
+// around it where it was ours alone.
+func annotationOperations(change Change) []patchOperation {
+	path := "/metadata/annotations/" + strings.ReplaceAll(AnnotationSetup, "/", "~1")
+	before, had := change.Before.GetAnnotations()[AnnotationSetup]
+	after, has := change.After.GetAnnotations()[AnnotationSetup]
+	switch {
+	case has && len(change.Before.GetAnnotations()) == 0:
+		return []patchOperation{{Op: "add", Path: "/metadata/annotations", Value: map[string]string{AnnotationSetup: after}}}
+	case has && before != after:
+		return []patchOperation{{Op: "add", Path: path, Value: after}}
+	case had && !has && len(change.Before.GetAnnotations()) == 1:
+		return []patchOperation{{Op: "remove", Path: "/metadata/annotations"}}
+	case had && !has:
+		return []patchOperation{{Op: "remove", Path: path}}
+	}
+	return nil
+}
+
+// giveBack returns spec.servers to who owned it before. A patch that changes
+// the servers cannot do it, the API server would take our change as a claim.
+func (w Writer) giveBack(ctx context.Context, change Change, stored *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	owner := serversOwner(change.Before) // somebody who changed the servers after us
+	if record := readRecord(change.Before); owner == nil && record != nil {
+		owner = record.ServersOwner
+	}
+	now := time.Now
+	if w.Now != nil {
+		now = w.Now
+	}
+	fields, changed := givenBack(stored.GetManagedFields(), owner, now())
+	if !changed {
+		return stored, nil
+	}
+	result, err := w.patch(ctx, w.client(change), change, []patchOperation{
+		{Op: "replace", Path: "/metadata/resourceVersion", Value: stored.GetResourceVersion()},
+		{Op: "replace", Path: "/metadata/managedFields", Value: fields},
+	}, nil)
+	return result, cluster.Explain(err, "give the servers of Gateway %s back to their owner", change.Object())
+}

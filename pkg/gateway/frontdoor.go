@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+)
+
+// Era is which auth proxy stands in front of a Kubeflow.
+type Era string
+
+// The eras. Which one a front door belongs to is read off the Services of the
+// auth proxies; what it answers on the wire decides where the two differ.
+const (
+	// EraOAuth2Proxy is Kubeflow 1.9 and later.
+	EraOAuth2Proxy Era = "oauth2-proxy"
+	// EraAuthService is Kubeflow 1.3 to 1.8.
+	EraAuthService Era = "oidc-authservice"
+	// EraUnknown is neither, or not readable.
+	EraUnknown Era = "unknown"
+)
+
+// FrontDoor is what was found of a Kubeflow's entrance: read once, handed on.
+type FrontDoor struct {
+	// Gateway is the object that setup changes; Resource is where it is served.
+	Gateway  *unstructured.Unstructured
+	Resource schema.GroupVersionResource
+	// Others are the further Gateways of the same pods.
+	Others []*unstructured.Unstructured
+	// Ingress is the Service in front of the gateway pods, with the pods.
+	Ingress *portforward.Service
+	// Era is the auth proxy's.
+	Era Era
+	// Notes say what could not be read and what was assumed instead.
+	Notes []string
+}
+
+// Name is namespace/name of the Gateway.
+func (d *FrontDoor) Name() string { return objectName(d.Gateway) }
+
+// PodNamespace is where the gateway pods run, and so where Envoy's Secrets
+// must lie.
+func (d *FrontDoor) PodNamespace() string { return d.Ingress.Object.Namespace }
+
+// ServiceName is namespace/name of the ingress Service.
+func (d *FrontDoor) ServiceName() string {
+	return d.Ingress.Object.Namespace + "/" + d.Ingress.Object.Name
+}
+
+// ReadyPods are the gateway pods that take traffic.
+func (d *FrontDoor) ReadyPods() []portforward.Pod {
+	var ready []portforward.Pod
+	for _, pod := range d.Ingress.Pods {
+		if pod.Ready && !pod.Terminating {
+			ready = append(ready, pod)
+		}
+	}
+	return ready
+}
+
+// firstUnprivileged is the first port that a process without privileges may
+// bind; the gateway's Envoy is one.
+const firstUnprivileged = 1024
+
+// PodPort is the port on which a pod serves a Gateway server's port: what the
+// Service maps it to, or, where the Service does not publish it, the same
+// number. It fails with NoServicePort where that number would be privileged.
+func (d *FrontDoor) PodPort(pod portforward.Pod, port int32) (uint16, error) {
+	if mapped, ok := pod.Ports[port]; ok {
+		return mapped, nil
+	}
+	for _, published := range d.Ingress.Object.Spec.Ports {
+		if published.Port == port && published.TargetPort.IntValue() > 0 {
+			return uint16(published.TargetPort.IntValue()), nil //nolint:gosec // the API server admits 1 to 65535
+		}
+	}
+	if port >= firstUnprivileged && port <= 65535 {
+		return uint16(port), nil //nolint:gosec // the bounds stand in the line above
+	}
+	return 0, fault.New(fault.NoServicePort,
+		fmt.Sprintf("take a port that needs no Service: kubectl kftls setup --port 9443; or publish it: kubectl -n %s edit service %s",
+			d.Ingress.Object.Namespace, d.Ingress.Object.Name),
+		"Service %s does not publish port %d, and an unprivileged gateway pod cannot listen on it", d.ServiceName(), port)
+}
+
+// PlainServer returns the Gateway's plain HTTP server, which the login guards
+// today, and false when it has none.
+func (d *FrontDoor) PlainServer() (Server, bool) {
+	for _, gateway := range append([]*unstructured.Unstructured{d.Gateway}, d.Others...) {
+		for _, server := range Servers(gateway) {
+			if server.IsHTTP() {
+				return server, true
+			}
+		}
+	}
+	return Server{}, false
+}
+
+// Overlapping is a server that takes the port and the hosts that ours wants.
+type Overlapping struct {
+	// Gateway is the object that it stands in, perhaps not the FrontDoor's.
+	Gateway *unstructured.Unstructured
+	Server  Server
+}
+
+// String names the server and its Gateway.
+func (o Overlapping) String() string {
+	return fmt.Sprintf("Gateway %s, server %s", objectName(o.Gateway), o.Server)
+}
+
+// Overlapping returns the servers of all Gateways of these pods that share
+// port and hosts with a server of ours. istiod would skip the later one in
+// silence. Servers of our Secret are not among them.
+func (d *FrontDoor) Overlapping(port int32, hosts []string, secretName string) []Overlapping {
+	var found []Overlapping
+	for _, gateway := range append([]*unstructured.Unstructured{d.Gateway}, d.Others...) {
+		for _, server := range Servers(gateway) {
+			if server.Number != port || server.usesSecret(secretName) {
+				continue
+			}
+			if !server.IsTLS() || overlaps(server.Hosts, hosts) {
+				found = append(found, Overlapping{Gateway: gateway, Server: server})
+			}
+		}
+	}
+	return found
+}
+
+func objectName(object *unstructured.Unstructured) string {
+	return object.GetNamespace() + "/" + object.GetName()
+}

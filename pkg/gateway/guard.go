@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/session"
+)
+
+// Guard tells whether the login guards the new door as it guards the plain
+// one: nil when it is proven. The same requests without a session went to
+// both. An error of reason Unguarded says that the new door lets through what
+// the plain one stops; one of reason Verification that the answers could not
+// be compared (yet). plain is empty where the Gateway has no plain server: the
+// new door must stop everything then.
+func Guard(plain, secure []Answer) error {
+	for i, answer := range secure {
+		if answer.Wall.Stops() {
+			continue
+		}
+		before := Answer{Wall: session.Unknown}
+		if i < len(plain) {
+			before = plain[i]
+		}
+		switch {
+		case answer.Wall == session.Open && before.Wall == session.Open:
+			continue // a Kubeflow without login, or a path that it leaves open
+		case answer.Wall == session.Open:
+			return fault.New(fault.Unguarded, unguardedHint,
+				"the login does not guard the HTTPS server: GET %s without a session is answered with %d there, and with %s on plain HTTP",
+				answer.Path, answer.Status, before.describe())
+		}
+		return fault.New(fault.Verification, "",
+			"the answer of the HTTPS server to GET %s (%s) does not prove that the login guards it", answer.Path, answer.describe())
+	}
+	if len(secure) == 0 {
+		return fault.New(fault.Verification, "", "the HTTPS server has not answered yet")
+	}
+	return nil
+}
+
+const unguardedHint = "look for policies of the gateway that name ports, and let them cover the new one: " +
+	"kubectl -n istio-system get authorizationpolicies,requestauthentications,envoyfilters -o yaml"
+
+func (a Answer) describe() string {
+	if a.Status == 0 {
+		return "nothing that could be compared"
+	}
+	return fmt.Sprintf("%d, %s", a.Status, a.Wall)
+}

@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+// Installed is what setup has put beside the Gateway, as it is now.
+type Installed struct {
+	// SecretName is the name that was looked for.
+	SecretName string
+	// ConfigMap and Secret are nil when they do not exist.
+	ConfigMap *corev1.ConfigMap
+	Secret    *corev1.Secret
+	// SecretUnknown is why the Secret could not be read, nil when it could.
+	SecretUnknown error
+}
+
+// ReadInstalled reads our ConfigMap and Secret of a front door. A Secret that
+// may not be read is no error: SecretUnknown tells.
+func ReadInstalled(ctx context.Context, c *cluster.Cluster, door *FrontDoor, secretName string) (*Installed, error) {
+	found := &Installed{SecretName: secretName}
+	var group errgroup.Group
+	group.Go(func() error {
+		namespace := door.Gateway.GetNamespace()
+		object, err := c.Core.ConfigMaps(namespace).Get(ctx, ConfigMapName, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		found.ConfigMap = object
+		return cluster.Explain(err, "read ConfigMap %s/%s", namespace, ConfigMapName)
+	})
+	group.Go(func() error {
+		namespace := door.PodNamespace()
+		object, err := c.Core.Secrets(namespace).Get(ctx, secretName, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case apierrors.IsForbidden(err):
+			found.SecretUnknown = cluster.Explain(err, "read Secret %s/%s", namespace, secretName)
+			return nil
+		}
+		found.Secret = object
+		return cluster.Explain(err, "read Secret %s/%s", namespace, secretName)
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// CAFingerprint is the fingerprint of the CA in force as the ConfigMap says,
+// "" when there is none.
+func (i *Installed) CAFingerprint() string {
+	if i.ConfigMap == nil {
+		return ""
+	}
+	return i.ConfigMap.Annotations[AnnotationCA]
+}
+
+// CABundle is the ConfigMap's certificates in PEM: the CA in force first.
+func (i *Installed) CABundle() []byte {
+	if i.ConfigMap == nil {
+		return nil
+	}
+	return []byte(i.ConfigMap.Data[ConfigMapKey])
+}
+
+// Leaf is the certificate that the Secret holds, nil when there is no Secret
+// of ours. The private key is parsed along: a pair that does not match is an
+// error.
+func (i *Installed) Leaf() (*ca.Leaf, error) {
+	if i.Secret == nil {
+		return nil, nil
+	}
+	return ca.ParseLeaf(i.Secret.Data[corev1.TLSCertKey], i.Secret.Data[corev1.TLSPrivateKeyKey])
+}
+
+// RequireOurs refuses objects of our names that somebody else made. They are
+// never overwritten, not even by force: a private key would be lost for good.
+func (i *Installed) RequireOurs() error {
+	if i.Secret != nil && !isOurSecret(i.Secret) {
+		return fault.New(fault.NotOurs, "give ours another name: kubectl kftls setup --secret-name kftls-gateway-2",
+			"Secret %s/%s exists, and kubectl kftls did not make it, or its certificate was replaced since",
+			i.Secret.Namespace, i.Secret.Name)
+	}
+	if i.ConfigMap != nil && !isOurConfigMap(i.ConfigMap) {
+		return fault.New(fault.NotOurs,
+			"look at it, and remove or rename it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
+			"ConfigMap %s/%s exists, and kubectl kftls did not make it", i.ConfigMap.Namespace, i.ConfigMap.Name)
+	}
+	return nil
+}
+
+func isOurConfigMap(object *corev1.ConfigMap) bool {
+	return object.Labels[LabelManagedBy] == ManagedBy && object.Annotations[AnnotationCA] != ""
+}
+
+// isOurSecret tells by label and by the fingerprint of the certificate: a
+// Secret into which somebody put another certificate is theirs.
+func isOurSecret(object *corev1.Secret) bool {
+	if object.Labels[LabelManagedBy] != ManagedBy {
+		return false
+	}
+	leaf, err := ca.ParseLeaf(object.Data[corev1.TLSCertKey], nil)
+	return err == nil && leaf.Fingerprint() == object.Annotations[AnnotationLeaf]
+}

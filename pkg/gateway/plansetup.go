@@ -1,0 +1,213 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+// Spec is what setup was asked for.
+type Spec struct {
+	// Port and Hosts are our server's; zero means as installed, and for a
+	// first time DefaultPort and "*".
+	Port  int32
+	Hosts []string
+	// SecretName is the TLS Secret's name.
+	SecretName string
+	// HTTPSRedirect turns the redirect of plain HTTP on or off; nil leaves it.
+	HTTPSRedirect *bool
+	// Force swaps the certificate of servers that take our port and hosts.
+	Force bool
+}
+
+// Resolve fills in what the flags left open from what is installed.
+func (s Spec) Resolve(door *FrontDoor) Spec {
+	installed := slices.IndexFunc(Servers(door.Gateway), func(server Server) bool { return server.isOurs(s.SecretName) })
+	if installed >= 0 {
+		server := Servers(door.Gateway)[installed]
+		if s.Port == 0 {
+			s.Port = server.Number
+		}
+		if len(s.Hosts) == 0 {
+			s.Hosts = server.Hosts
+		}
+	}
+	if s.Port == 0 {
+		s.Port = DefaultPort
+	}
+	if len(s.Hosts) == 0 {
+		s.Hosts = []string{"*"}
+	}
+	return s
+}
+
+// Certificates are what the plan publishes.
+type Certificates struct {
+	// Authority is the CA in force. Its key is not looked at.
+	Authority *ca.Authority
+	// Bundle is what the ConfigMap holds: the CA in force first, in PEM.
+	Bundle []byte
+	// Leaf is the certificate to serve with its key; nil keeps the Secret.
+	Leaf *ca.Leaf
+	// Computer is the id of this computer.
+	Computer string
+}
+
+// PlanSetup plans the writes in their order: ConfigMap, Secret, Gateway. It
+// refuses with reason Overlap what needs Force, and with NotOurs what is not
+// ours. spec must be resolved.
+func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Certificates) (*Plan, error) {
+	if err := installed.RequireOurs(); err != nil {
+		return nil, err
+	}
+	plan := &Plan{}
+	configMap, err := planConfigMap(door, installed, certificates)
+	if err != nil {
+		return nil, err
+	}
+	plan.Changes = append(plan.Changes, configMap...)
+	if certificates.Leaf != nil {
+		secret, err := planSecret(door, installed, certificates)
+		if err != nil {
+			return nil, err
+		}
+		plan.Changes = append(plan.Changes, secret...)
+	}
+	gateways, err := planGateways(door, spec)
+	if err != nil {
+		return nil, err
+	}
+	plan.Changes = append(plan.Changes, gateways...)
+	return plan, nil
+}
+
+func planConfigMap(door *FrontDoor, installed *Installed, certificates Certificates) ([]Change, error) {
+	before, err := coreObject(installed.ConfigMap, "ConfigMap")
+	if err != nil {
+		return nil, err
+	}
+	annotations := map[string]any{AnnotationCA: certificates.Authority.Fingerprint()}
+	if before == nil {
+		annotations[AnnotationComputer] = certificates.Computer
+	}
+	wanted := ours("ConfigMap", door.Gateway.GetNamespace(), ConfigMapName, annotations)
+	wanted.Object["data"] = map[string]any{ConfigMapKey: string(certificates.Bundle)}
+	return planObject(before, wanted, configMaps, "the CA certificate, for everybody who trusts it"), nil
+}
+
+func planSecret(door *FrontDoor, installed *Installed, certificates Certificates) ([]Change, error) {
+	before, err := coreObject(installed.Secret, "Secret")
+	if err != nil {
+		return nil, err
+	}
+	key, err := certificates.Leaf.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	wanted := ours("Secret", door.PodNamespace(), installed.SecretName, map[string]any{
+		AnnotationCA:   certificates.Authority.Fingerprint(),
+		AnnotationLeaf: certificates.Leaf.Fingerprint(),
+	})
+	wanted.Object["type"] = "kubernetes.io/tls"
+	wanted.Object["data"] = map[string]any{
+		"tls.crt": base64.StdEncoding.EncodeToString(certificates.Leaf.ChainPEM()),
+		"tls.key": base64.StdEncoding.EncodeToString(key),
+	}
+	return planObject(before, wanted, secrets, "the certificate and key that the gateway serves"), nil
+}
+
+func ours(kind, namespace, name string, annotations map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "v1", "kind": kind,
+		"metadata": map[string]any{
+			"namespace": namespace, "name": name,
+			"labels":      map[string]any{LabelManagedBy: ManagedBy},
+			"annotations": annotations,
+		},
+	}}
+}
+
+// planGateways plans the Gateway's server, or the swaps that Force allows.
+func planGateways(door *FrontDoor, spec Spec) ([]Change, error) {
+	overlapping := door.Overlapping(spec.Port, spec.Hosts, spec.SecretName)
+	if len(overlapping) > 0 && !spec.Force {
+		return nil, overlapError(overlapping, spec)
+	}
+	edits := map[*unstructured.Unstructured]*edit{}
+	order := []*unstructured.Unstructured{door.Gateway}
+	edits[door.Gateway] = newEdit(door.Gateway)
+	for _, taken := range overlapping {
+		if edits[taken.Gateway] == nil {
+			edits[taken.Gateway] = newEdit(taken.Gateway)
+			order = append(order, taken.Gateway)
+		}
+		if err := edits[taken.Gateway].swap(taken.Server, spec.SecretName); err != nil {
+			return nil, err
+		}
+	}
+	if len(overlapping) == 0 && !isSwapped(door, spec) {
+		edits[door.Gateway].serve(spec)
+	}
+	if spec.HTTPSRedirect != nil {
+		edits[door.Gateway].redirect(*spec.HTTPSRedirect)
+	}
+	var changes []Change
+	for _, gateway := range order {
+		change, err := edits[gateway].change(door.Resource)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, change...)
+	}
+	return changes, nil
+}
+
+// isSwapped tells that an earlier run with Force has put our Secret into
+// somebody's server on this port: adding ours beside it would overlap.
+func isSwapped(door *FrontDoor, spec Spec) bool {
+	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+		for _, server := range Servers(gateway) {
+			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ServedHosts are the hosts under which our certificate will be served: the
+// spec's, or those of the servers that are swapped.
+func ServedHosts(door *FrontDoor, spec Spec) []string {
+	var hosts []string
+	for _, taken := range door.Overlapping(spec.Port, spec.Hosts, spec.SecretName) {
+		hosts = append(hosts, taken.Server.Hosts...)
+	}
+	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+		for _, server := range Servers(gateway) {
+			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
+				hosts = append(hosts, server.Hosts...)
+			}
+		}
+	}
+	if len(hosts) == 0 {
+		return spec.Hosts
+	}
+	return hosts
+}
+
+func overlapError(overlapping []Overlapping, spec Spec) error {
+	text := ""
+	for _, taken := range overlapping {
+		text += "; " + taken.String()
+	}
+	return fault.New(fault.Overlap,
+		fmt.Sprintf("swap its certificate for ours: kubectl kftls setup --force (teardown swaps it back); "+
+			"or leave it and take another port: kubectl kftls setup --port 9443; or make it trusted where you are, with the CA that signed Secret %s",
+			overlapping[0].Server.CredentialName),
+		"port %d already has a server for these hosts, and istiod would skip a second one%s", spec.Port, text)
+}

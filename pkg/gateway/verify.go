@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+)
+
+// Verification is what a front door must show after a setup.
+type Verification struct {
+	Cluster *cluster.Cluster
+	Door    *FrontDoor
+	Dialer  portforward.Dialer
+	// Port is our server's.
+	Port int32
+	// Leaf is the fingerprint of the certificate that must be served.
+	Leaf string
+	// Roots are what a client with our CA trusts.
+	Roots *x509.CertPool
+	// Names must each be accepted.
+	Names []string
+	// Plain are the plain door's answers, taken before the write.
+	Plain []Answer
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Verdict is what was seen.
+type Verdict struct {
+	// Pods are the names of the gateway pods that serve the certificate.
+	Pods []string
+	// Answers are the HTTPS server's to requests without a session.
+	Answers []Answer
+}
+
+// The first look comes at once and the next ones soon: a change is served 0.1
+// to 0.3 s after the write. The wait grows for a front door that is slow.
+const (
+	firstPause  = 10 * time.Millisecond
+	longestWait = 250 * time.Millisecond
+)
+
+// Verify waits until every ready gateway pod serves exactly the leaf, a client
+// with the CA accepts each name, and the login guards the new door. It ends
+// with ctx. The error says what was seen last; its reason is Unguarded as soon
+// as the login is seen not to guard, else Verification, Timeout, or
+// Interrupted.
+func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
+	pause := firstPause
+	for {
+		verdict, err := v.look(ctx)
+		if err == nil || fault.ReasonOf(err) == fault.Unguarded {
+			return verdict, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ended(ctx, err)
+		case <-time.After(pause):
+		}
+		pause = min(pause*3/2, longestWait)
+		if pause == longestWait {
+			v.refresh(ctx)
+		}
+	}
+}
+
+// ended turns the end of a wait into an error around what was seen last.
+func ended(ctx context.Context, last error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fault.New(fault.Timeout, fault.HintOf(last), "the front door was not seen to serve it in time: %w", last)
+	}
+	return fault.New(fault.Interrupted, "", "interrupted while waiting: %w", last)
+}
+
+// refresh reads the pods again: one may have been replaced meanwhile.
+func (v Verification) refresh(ctx context.Context) {
+	service, err := portforward.Resolve(ctx, v.Cluster.Core, v.Cluster.Discovery, v.Door.PodNamespace(), v.Door.Ingress.Object.Name)
+	if err == nil {
+		v.Door.Ingress.Pods = service.Pods
+	}
+}
+
+// look checks all ready pods once, at the same time.
+func (v Verification) look(ctx context.Context) (*Verdict, error) {
+	pods := v.Door.ReadyPods()
+	if len(pods) == 0 {
+		return nil, fault.New(fault.NoReadyPod, "", "no gateway pod is ready")
+	}
+	answers := make([][]Answer, len(pods))
+	verdict := &Verdict{}
+	var group errgroup.Group
+	for i, pod := range pods {
+		verdict.Pods = append(verdict.Pods, pod.Name)
+		group.Go(func() (err error) {
+			answers[i], err = v.lookAt(ctx, pod)
+			return err
+		})
+	}
+	err := group.Wait()
+	for i := range answers {
+		if guard := Guard(v.Plain, answers[i]); fault.ReasonOf(guard) == fault.Unguarded {
+			return nil, guard // whatever else is not right yet
+		}
+	}
+	verdict.Answers = answers[0]
+	return verdict, err
+}
+
+// lookAt checks one pod: the leaf under the first name, then the guard and the
+// other names together.
+func (v Verification) lookAt(ctx context.Context, pod portforward.Pod) ([]Answer, error) {
+	road, err := v.Door.Tunnel(v.Dialer, pod, v.Port)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.accepted(ctx, road, pod.Name, v.Names[0]); err != nil {
+		return nil, err
+	}
+	var answers []Answer
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		if answers, err = Ask(ctx, road, true, SampleName(v.Names[0])); err != nil {
+			return fault.New(fault.Verification, "", "ask pod %s over HTTPS: %w", pod.Name, err)
+		}
+		return Guard(v.Plain, answers)
+	})
+	for _, name := range v.Names[1:] {
+		group.Go(func() error { return v.accepted(ctx, road, pod.Name, name) })
+	}
+	err = group.Wait()
+	return answers, err
+}
+
+// accepted makes a handshake by one name and judges what was served.
+func (v Verification) accepted(ctx context.Context, road Road, pod, name string) error {
+	name = SampleName(name)
+	chain, err := Handshake(ctx, road, name)
+	if err != nil {
+		return fault.New(fault.Verification, notServedHint, "pod %s does not serve TLS on port %d yet: %w", pod, v.Port, err)
+	}
+	if served := ca.Fingerprint(chain[0]); served != v.Leaf {
+		return fault.New(fault.Verification, notServedHint, "pod %s serves another certificate for %s (%s, SHA-256 %.12s…)",
+			pod, name, chain[0].Subject, served)
+	}
+	if err := Accepts(chain, v.Roots, name, v.Now()); err != nil {
+		return fault.New(fault.Verification, "", "a client with the CA refuses what pod %s serves for %s: %w", pod, name, err)
+	}
+	return nil
+}
+
+const notServedHint = "see what istiod says of it: kubectl -n istio-system logs deploy/istiod --tail 20"
+
+// Tunnel is the road through the API server to a Gateway server's port of one
+// pod. The error is that of PodPort.
+func (d *FrontDoor) Tunnel(dialer portforward.Dialer, pod portforward.Pod, port int32) (Road, error) {
+	podPort, err := d.PodPort(pod, port)
+	if err != nil {
+		return nil, err
+	}
+	target := portforward.Target{Namespace: pod.Namespace, Pod: pod.Name, Port: podPort}
+	return func(ctx context.Context) (net.Conn, error) { return dialer.DialTarget(ctx, target) }, nil
+}
+
+// AskPlain takes the answers of the plain HTTP server to requests without a
+// session, and none when the Gateway has no such server.
+func (d *FrontDoor) AskPlain(ctx context.Context, dialer portforward.Dialer, host string) ([]Answer, error) {
+	server, ok := d.PlainServer()
+	if !ok {
+		return nil, nil
+	}
+	road, err := d.Tunnel(dialer, d.ReadyPods()[0], server.Number)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := Ask(ctx, road, false, host)
+	if err != nil {
+		return nil, fmt.Errorf("ask the plain HTTP server on port %d: %w", server.Number, err)
+	}
+	return answers, nil
+}
