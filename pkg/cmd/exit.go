@@ -1,0 +1,88 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+// The exit codes, which scripts rely on. 124 is timeout(1)'s, 130 is what a
+// shell reports for a program ended by Ctrl-C.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitRenewalDue  = 3
+	exitLogin       = 4
+	exitTimeout     = 124
+	exitInterrupted = 130
+)
+
+// exitCodes is the one table from the reason of a failure to the exit code.
+var exitCodes = map[fault.Reason]int{
+	fault.Usage:    exitUsage,
+	fault.Declined: exitUsage, // nothing was touched
+
+	fault.LocalState:    exitError,
+	fault.Unreachable:   exitError,
+	fault.Unauthorized:  exitError, // of the kubeconfig; not a login at Kubeflow
+	fault.Forbidden:     exitError,
+	fault.ClockSkew:     exitError,
+	fault.NoIstio:       exitError,
+	fault.NotKubeflow:   exitError,
+	fault.NotFound:      exitError,
+	fault.NoReadyPod:    exitError,
+	fault.NoServicePort: exitError,
+	fault.Overlap:       exitError,
+	fault.NotOurs:       exitError,
+	fault.Conflict:      exitError,
+	fault.Certificate:   exitError,
+	fault.Verification:  exitError,
+	fault.Unguarded:     exitError,
+	fault.PortInUse:     exitError,
+	fault.Internal:      exitError,
+
+	fault.Timeout:     exitTimeout,
+	fault.Interrupted: exitInterrupted,
+}
+
+// silentExit ends a command with a code and no message: what there was to say
+// has been said on stdout.
+type silentExit int
+
+func (silentExit) Error() string { return "" }
+
+// exitCode says how the program ends after err. What the user interrupted
+// counts as interrupted, whatever failed first because of it.
+func exitCode(ctx context.Context, err error) int {
+	var silent silentExit
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &silent):
+		return int(silent)
+	case ctx.Err() != nil:
+		return exitInterrupted
+	}
+	reason := fault.ReasonOf(err)
+	if reason == fault.Internal {
+		reason = contextReason(err)
+	}
+	if code, known := exitCodes[reason]; known {
+		return code
+	}
+	return exitError
+}
+
+// contextReason gives a reason to errors of the context package that reached
+// the top without one.
+func contextReason(err error) fault.Reason {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Timeout
+	case errors.Is(err, context.Canceled):
+		return fault.Interrupted
+	}
+	return fault.Internal
+}

@@ -1,0 +1,60 @@
+package cmd
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/ui"
+)
+
+// Factory holds what the verbs share. What costs something is made when it is
+// first asked for, once.
+type Factory struct {
+	// Name is the program as the user calls it: "kubectl kftls" or the name of
+	// its file.
+	Name string
+	// Streams are the standard streams; results go to Streams.Out.
+	Streams ui.Streams
+	// UI writes for people.
+	UI *ui.UI
+	// Env looks up an environment variable.
+	Env func(string) string
+	// Now is the clock of everything that is done.
+	Now func() time.Time
+	// ConfigFlags choose the cluster.
+	ConfigFlags *kubeconfigFlags
+
+	cluster func() (*cluster.Cluster, error)
+}
+
+func newFactory(argv0 string, streams ui.Streams, env func(string) string) *Factory {
+	terminal := ui.New(streams, env)
+	f := &Factory{
+		Name:        programName(argv0),
+		Streams:     streams,
+		UI:          terminal,
+		Env:         env,
+		Now:         time.Now,
+		ConfigFlags: &kubeconfigFlags{Warn: terminal.Warn},
+	}
+	f.cluster = sync.OnceValues(f.openCluster)
+	return f
+}
+
+// Cluster opens the cluster of the kubeconfig context. It sends no request.
+func (f *Factory) Cluster(ctx context.Context) (*cluster.Cluster, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return f.cluster()
+}
+
+func (f *Factory) openCluster() (*cluster.Cluster, error) {
+	return cluster.New(f.ConfigFlags, cluster.Options{
+		Context:   f.ConfigFlags.Overrides.CurrentContext,
+		UserAgent: userAgent(),
+		Now:       f.Now,
+	})
+}
