@@ -1,0 +1,116 @@
+// Package state keeps what must outlive a run on this computer: the keys of
+// certificate authorities, by fingerprint.
+//
+// Every file is written beside its place, brought to the disk and renamed, so
+// that a crash leaves either the old state or the new one.
+package state
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+const (
+	keyMode    fs.FileMode = 0o600
+	publicMode fs.FileMode = 0o644
+	dirMode    fs.FileMode = 0o700
+)
+
+// elsewhere is the hint for a folder that cannot be made good in place.
+const elsewhere = "set KFTLS_HOME to a folder of your own, on a file system that keeps permissions"
+
+// Home is the state folder of one user on one computer.
+type Home struct {
+	dir string
+	now func() time.Time
+}
+
+// Open returns the state folder dir, made with mode 0700 if there is none. It
+// refuses, with the reason LocalState, a folder that cannot be written or that
+// others may write. A nil now means time.Now.
+func Open(dir string, now func() time.Time) (*Home, error) {
+	if now == nil {
+		now = time.Now
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fault.New(fault.LocalState, elsewhere, "find the state folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fault.New(fault.LocalState, elsewhere, "make the state folder: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fault.New(fault.LocalState, elsewhere, "open the state folder: %w", err)
+	}
+	if err := checkOwnership(dir, info); err != nil {
+		return nil, err
+	}
+	if err := probeWrite(dir); err != nil {
+		return nil, fault.New(fault.LocalState, elsewhere, "write to the state folder: %w", err)
+	}
+	return &Home{dir: dir, now: now}, nil
+}
+
+// probeWrite finds out by doing: permissions alone do not tell of a full disk
+// or of one mounted read-only.
+func probeWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".probe-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("written to see whether it can be\n")
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+// Dir returns the absolute path of the state folder.
+func (h *Home) Dir() string { return h.dir }
+
+// computerIDDigits is the length of a computer's id, in hex digits.
+const computerIDDigits = 12
+
+// ComputerID returns 12 random hex digits that tell this computer (more truly:
+// this state folder) from others. They are drawn once; of two processes that
+// draw at the same time both return the digits of one.
+func (h *Home) ComputerID() (string, error) {
+	path := filepath.Join(h.dir, "computer-id")
+	id, err := readComputerID(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	var random [computerIDDigits / 2]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", fmt.Errorf("draw an id for this computer: %w", err)
+	}
+	err = createFile(path, []byte(hex.EncodeToString(random[:])+"\n"), publicMode)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fault.New(fault.LocalState, elsewhere, "write the id of this computer: %w", err)
+	}
+	return readComputerID(path)
+}
+
+func readComputerID(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fault.Wrap(fault.LocalState, elsewhere, fmt.Errorf("read the id of this computer: %w", err))
+	}
+	id := strings.TrimSpace(string(data))
+	if !isLowerHex(id, computerIDDigits) {
+		return "", fault.New(fault.LocalState, "delete the file, and a new id is drawn",
+			"%s does not hold %d hex digits", path, computerIDDigits)
+	}
+	return id, nil
+}
+
+func isLowerHex(s string, digits int) bool {
+	return len(s) == digits && strings.Trim(s, "0123456789abcdef") == ""
+}
