@@ -2,10 +2,14 @@ package cmd
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/state"
 	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
 
@@ -27,6 +31,7 @@ type Factory struct {
 	ConfigFlags *kubeconfigFlags
 
 	cluster func() (*cluster.Cluster, error)
+	home    func() (*state.Home, error)
 }
 
 func newFactory(argv0 string, streams ui.Streams, env func(string) string) *Factory {
@@ -40,6 +45,7 @@ func newFactory(argv0 string, streams ui.Streams, env func(string) string) *Fact
 		ConfigFlags: &kubeconfigFlags{Warn: terminal.Warn},
 	}
 	f.cluster = sync.OnceValues(f.openCluster)
+	f.home = sync.OnceValues(f.openHome)
 	return f
 }
 
@@ -57,4 +63,21 @@ func (f *Factory) openCluster() (*cluster.Cluster, error) {
 		UserAgent: userAgent(),
 		Now:       f.Now,
 	})
+}
+
+// Home opens what is kept on this computer: KFTLS_HOME, or kftls in the user's
+// configuration folder.
+func (f *Factory) Home() (*state.Home, error) { return f.home() }
+
+func (f *Factory) openHome() (*state.Home, error) {
+	dir := f.Env("KFTLS_HOME")
+	if dir == "" {
+		config, err := os.UserConfigDir()
+		if err != nil {
+			return nil, fault.New(fault.LocalState, "name a folder of your own: export KFTLS_HOME=DIR",
+				"find the folder for settings: %w", err)
+		}
+		dir = filepath.Join(config, "kftls")
+	}
+	return state.Open(dir, f.Now)
 }
