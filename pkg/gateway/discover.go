@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,6 +25,9 @@ type DiscoverOptions struct {
 	// Gateway is the Gateway to take. The zero value means Kubeflow's own
 	// name, and a search for a renamed one where that does not exist.
 	Gateway types.NamespacedName
+	// PodsOptional goes on without a ready pod, and without an ingress Service:
+	// what is to be taken back does not depend on them.
+	PodsOptional bool
 }
 
 // Discover finds the front door of the Kubeflow in a cluster. What the user
@@ -56,8 +60,18 @@ func Discover(ctx context.Context, c *cluster.Cluster, o DiscoverOptions) (*Fron
 		return nil, err
 	}
 	<-done
-	if err := finder.ingress(ctx, usual, usualErr); err != nil {
+	err = finder.ingress(ctx, usual, usualErr)
+	if err == nil {
+		err = finder.requirePods()
+	}
+	if err != nil && !o.PodsOptional {
 		return nil, err
+	}
+	if finder.door.Ingress == nil {
+		finder.note("the gateway pods are taken to be in namespace %s: %v", kubeflowServiceNamespace, err)
+		finder.door.Ingress = &portforward.Service{Object: &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: kubeflowServiceNamespace, Name: kubeflowService},
+		}}
 	}
 	return finder.door, nil
 }

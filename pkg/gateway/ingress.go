@@ -21,7 +21,7 @@ func (f *finder) ingress(ctx context.Context, usual *portforward.Service, usualE
 	wanted := selector(f.door.Gateway)
 	if usualErr == nil && includes(usual.Object.Spec.Selector, wanted) {
 		f.door.Ingress = usual
-		return f.requirePods(wanted)
+		return nil
 	}
 	if usualErr != nil && !apierrors.IsNotFound(usualErr) && fault.ReasonOf(usualErr) != fault.NotFound {
 		return cluster.Explain(usualErr, "read Service %s/%s", kubeflowServiceNamespace, kubeflowService)
@@ -33,14 +33,11 @@ func (f *finder) ingress(ctx context.Context, usual *portforward.Service, usualE
 	f.note("Service %s/%s does not stand in front of the Gateway's pods; %s/%s does",
 		kubeflowServiceNamespace, kubeflowService, service.Namespace, service.Name)
 	f.door.Ingress, err = portforward.Resolve(ctx, f.cluster.Core, f.cluster.Discovery, service.Namespace, service.Name)
-	if err != nil {
-		return cluster.Explain(err, "find the pods of Service %s/%s", service.Namespace, service.Name)
-	}
-	return f.requirePods(wanted)
+	return cluster.Explain(err, "find the pods of Service %s/%s", service.Namespace, service.Name)
 }
 
 // requirePods refuses a front door behind which nobody answers.
-func (f *finder) requirePods(wanted map[string]string) error {
+func (f *finder) requirePods() error {
 	if len(f.door.ReadyPods()) > 0 {
 		return nil
 	}
@@ -50,7 +47,7 @@ func (f *finder) requirePods(wanted map[string]string) error {
 		state = fmt.Sprintf("%d found, none ready", n)
 	}
 	return fault.New(fault.NoReadyPod,
-		fmt.Sprintf("kubectl -n %s get pods -l %s", namespace, labels.FormatLabels(wanted)),
+		fmt.Sprintf("kubectl -n %s get pods -l %s", namespace, labels.FormatLabels(selector(f.door.Gateway))),
 		"no gateway pod behind Service %s is ready: %s", f.door.ServiceName(), state)
 }
 

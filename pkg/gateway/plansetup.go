@@ -78,7 +78,7 @@ func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Ce
 		}
 		plan.Changes = append(plan.Changes, secret...)
 	}
-	gateways, err := planGateways(door, spec)
+	gateways, err := PlanServers(door, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,9 @@ func ours(kind, namespace, name string, annotations map[string]any) *unstructure
 	}}
 }
 
-// planGateways plans the Gateway's server, or the swaps that Force allows.
-func planGateways(door *FrontDoor, spec Spec) ([]Change, error) {
+// PlanServers plans the Gateway's server, or the swaps that Force allows; the
+// part of PlanSetup that changes Gateways.
+func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
 	overlapping := door.Overlapping(spec.Port, spec.Hosts, spec.SecretName)
 	if len(overlapping) > 0 && !spec.Force {
 		return nil, overlapError(overlapping, spec)

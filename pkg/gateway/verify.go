@@ -37,9 +37,13 @@ type Verification struct {
 
 // Verdict is what was seen.
 type Verdict struct {
-	// Pods are the names of the gateway pods that serve the certificate.
+	// Pods are the names of the gateway pods that were looked at.
 	Pods []string
-	// Answers are the HTTPS server's to requests without a session.
+	// Guarded tells that the login was seen to guard the new door: on one pod
+	// at least, and on none that it does not.
+	Guarded bool
+	// Answers are the HTTPS server's to requests without a session, of a pod
+	// where it guards.
 	Answers []Answer
 }
 
@@ -52,9 +56,9 @@ const (
 
 // Verify waits until every ready gateway pod serves exactly the leaf, a client
 // with the CA accepts each name, and the login guards the new door. It ends
-// with ctx. The error says what was seen last; its reason is Unguarded as soon
-// as the login is seen not to guard, else Verification, Timeout, or
-// Interrupted.
+// with ctx. The verdict is that of the last look, also beside an error. The
+// error says what was seen last; its reason is Unguarded as soon as the login
+// is seen not to guard, else Timeout or Interrupted.
 func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
 	pause := firstPause
 	for {
@@ -64,11 +68,10 @@ func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ended(ctx, err)
+			return verdict, ended(ctx, err)
 		case <-time.After(pause):
 		}
-		pause = min(pause*3/2, longestWait)
-		if pause == longestWait {
+		if pause = min(pause*3/2, longestWait); pause == longestWait {
 			v.refresh(ctx)
 		}
 	}
@@ -93,11 +96,11 @@ func (v Verification) refresh(ctx context.Context) {
 // look checks all ready pods once, at the same time.
 func (v Verification) look(ctx context.Context) (*Verdict, error) {
 	pods := v.Door.ReadyPods()
+	verdict := &Verdict{}
 	if len(pods) == 0 {
-		return nil, fault.New(fault.NoReadyPod, "", "no gateway pod is ready")
+		return verdict, fault.New(fault.NoReadyPod, "", "no gateway pod is ready")
 	}
 	answers := make([][]Answer, len(pods))
-	verdict := &Verdict{}
 	var group errgroup.Group
 	for i, pod := range pods {
 		verdict.Pods = append(verdict.Pods, pod.Name)
@@ -107,23 +110,28 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 		})
 	}
 	err := group.Wait()
-	for i := range answers {
-		if guard := Guard(v.Plain, answers[i]); fault.ReasonOf(guard) == fault.Unguarded {
-			return nil, guard // whatever else is not right yet
+	for _, answer := range answers {
+		switch guard := Guard(v.Plain, answer); {
+		case guard == nil:
+			verdict.Guarded, verdict.Answers = true, answer
+		case fault.ReasonOf(guard) == fault.Unguarded:
+			verdict.Guarded = false
+			return verdict, guard // whatever else is not right yet
 		}
 	}
-	verdict.Answers = answers[0]
 	return verdict, err
 }
 
-// lookAt checks one pod: the leaf under the first name, then the guard and the
-// other names together.
+// lookAt checks one pod: the certificate under each name, and the guard.
 func (v Verification) lookAt(ctx context.Context, pod portforward.Pod) ([]Answer, error) {
 	road, err := v.Door.Tunnel(v.Dialer, pod, v.Port)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.accepted(ctx, road, pod.Name, v.Names[0]); err != nil {
+	// The first handshake goes alone: while the listener is not there, each
+	// further one would only be refused as well.
+	chain, err := v.handshake(ctx, road, pod.Name, v.Names[0])
+	if err != nil {
 		return nil, err
 	}
 	var answers []Answer
@@ -134,25 +142,35 @@ func (v Verification) lookAt(ctx context.Context, pod portforward.Pod) ([]Answer
 		}
 		return Guard(v.Plain, answers)
 	})
+	group.Go(func() error { return v.judge(chain, pod.Name, v.Names[0]) })
 	for _, name := range v.Names[1:] {
-		group.Go(func() error { return v.accepted(ctx, road, pod.Name, name) })
+		group.Go(func() error {
+			chain, err := v.handshake(ctx, road, pod.Name, name)
+			if err != nil {
+				return err
+			}
+			return v.judge(chain, pod.Name, name)
+		})
 	}
 	err = group.Wait()
 	return answers, err
 }
 
-// accepted makes a handshake by one name and judges what was served.
-func (v Verification) accepted(ctx context.Context, road Road, pod, name string) error {
-	name = SampleName(name)
-	chain, err := Handshake(ctx, road, name)
+func (v Verification) handshake(ctx context.Context, road Road, pod, name string) ([]*x509.Certificate, error) {
+	chain, err := Handshake(ctx, road, SampleName(name))
 	if err != nil {
-		return fault.New(fault.Verification, notServedHint, "pod %s does not serve TLS on port %d yet: %w", pod, v.Port, err)
+		return nil, fault.New(fault.Verification, notServedHint, "pod %s does not serve TLS on port %d yet: %w", pod, v.Port, err)
 	}
+	return chain, nil
+}
+
+// judge compares what was served for a name with what must be.
+func (v Verification) judge(chain []*x509.Certificate, pod, name string) error {
 	if served := ca.Fingerprint(chain[0]); served != v.Leaf {
 		return fault.New(fault.Verification, notServedHint, "pod %s serves another certificate for %s (%s, SHA-256 %.12s…)",
 			pod, name, chain[0].Subject, served)
 	}
-	if err := Accepts(chain, v.Roots, name, v.Now()); err != nil {
+	if err := Accepts(chain, v.Roots, SampleName(name), v.Now()); err != nil {
 		return fault.New(fault.Verification, "", "a client with the CA refuses what pod %s serves for %s: %w", pod, name, err)
 	}
 	return nil

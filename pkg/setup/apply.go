@@ -1,0 +1,271 @@
+package setup
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+)
+
+// Result is what a run did and saw.
+type Result struct {
+	Proposal *Proposal
+	// Done are the writes that were made, each with the object as stored.
+	Done []Write
+	// Undone tells that what this run changed was taken back; Removed that our
+	// server was taken off the Gateway alone.
+	Undone, Removed bool
+	// Verdict is what the verification saw.
+	Verdict *gateway.Verdict
+	// Took is the time from the first write to the end of the verification.
+	Took time.Duration
+	// CertificatePath is where the CA certificate lies on this computer; "" when
+	// it does not.
+	CertificatePath string
+}
+
+// Write is a change that was made.
+type Write struct {
+	gateway.Change
+	// undo takes it back.
+	undo gateway.Change
+}
+
+// safetyTimeout bounds what is done after an interruption to make the front
+// door safe again.
+const safetyTimeout = 20 * time.Second
+
+// DryRun sends the plan's writes with dryRun=All.
+func (s *Setup) DryRun(ctx context.Context, p *Proposal) error {
+	end := s.Progress("Try the changes (server dry run)")
+	_, err := s.writer(p).DryRun(ctx, p.Plan)
+	end("", err)
+	return err
+}
+
+func (s *Setup) writer(p *Proposal) gateway.Writer {
+	return gateway.Writer{
+		Cluster: s.Cluster, Now: s.Now,
+		Manager: gateway.FieldManager(p.Authority.Fingerprint(), p.Computer),
+	}
+}
+
+// Apply writes the plan and verifies it. The result says what was done also
+// beside an error. From the write of the Gateway until the login is seen to
+// guard the new door, every failure and interruption takes our server out
+// again.
+func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
+	result := &Result{Proposal: p}
+	if !p.Plan.Empty() {
+		if err := s.DryRun(ctx, p); err != nil {
+			return result, err
+		}
+	}
+	if err := s.keep(result); err != nil {
+		return result, err
+	}
+	begun := s.Now()
+	if err := s.write(ctx, result); err != nil {
+		return result, s.afterFailure(ctx, result, err)
+	}
+	err := s.verify(ctx, result)
+	result.Took = s.Now().Sub(begun)
+	if err != nil {
+		return result, s.afterFailure(ctx, result, err)
+	}
+	return result, nil
+}
+
+// keep stores the CA on this computer before the cluster hears of it: a
+// certificate whose CA key is lost could never be renewed.
+func (s *Setup) keep(result *Result) error {
+	p := result.Proposal
+	if p.Authority.Key == nil {
+		return nil
+	}
+	if _, err := s.Home.SaveAuthority(p.Authority, s.origin(p.Finding.Door)); err != nil {
+		return err
+	}
+	result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
+	return nil
+}
+
+// writeAttempts bounds the fresh plans when others change the Gateway at the
+// same time.
+const writeAttempts = 5
+
+func (s *Setup) write(ctx context.Context, result *Result) error {
+	p := result.Proposal
+	attempts := 0
+	for i := 0; i < len(p.Plan.Changes); i++ {
+		change := p.Plan.Changes[i]
+		err := s.writeOne(ctx, result, change)
+		if fault.ReasonOf(err) == fault.Conflict && change.Kind == "Gateway" && attempts < writeAttempts {
+			attempts++
+			if err = s.planAgain(ctx, p, i); err == nil {
+				i--
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Change) error {
+	if change.Kind == "Gateway" {
+		if err := s.Home.MarkUnproven(s.origin(result.Proposal.Finding.Door)); err != nil {
+			return err
+		}
+	}
+	end := s.Progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
+	stored, err := s.writer(result.Proposal).Apply(ctx, change)
+	end("", err)
+	if err == nil {
+		result.Done = append(result.Done, Write{Change: change, undo: change.Inverse(stored)})
+	}
+	return err
+}
+
+// planAgain plans the writes of Gateways afresh, from the one at index on:
+// somebody changed one since it was read, and nothing of theirs may be lost.
+func (s *Setup) planAgain(ctx context.Context, p *Proposal, index int) error {
+	door, err := gateway.Discover(ctx, s.Cluster, gateway.DiscoverOptions{Gateway: s.Options.Gateway})
+	if err != nil {
+		return err
+	}
+	p.Finding.Door = door
+	changes, err := gateway.PlanServers(door, p.Finding.Spec)
+	p.Plan.Changes = append(p.Plan.Changes[:index:index], changes...)
+	return err
+}
+
+func titled(action gateway.Action) string {
+	switch action {
+	case gateway.Create:
+		return "Create"
+	case gateway.Delete:
+		return "Delete"
+	}
+	return "Change"
+}
+
+// verify waits for the front door to serve what was written, guarded.
+func (s *Setup) verify(ctx context.Context, result *Result) error {
+	p := result.Proposal
+	found := p.Finding
+	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeout)
+	defer cancel()
+	roots := x509.NewCertPool()
+	roots.AddCert(p.Authority.Certificate)
+	end := s.Progress("Verify through the tunnel")
+	verdict, err := gateway.Verification{
+		Cluster: s.Cluster, Door: found.Door, Dialer: s.Dialer, Port: found.Spec.Port, Leaf: p.Leaf,
+		Roots: roots, Names: found.Names.Strings(), Plain: found.Plain, Now: s.Now,
+	}.Verify(ctx)
+	result.Verdict = verdict
+	if verdict.Guarded {
+		if err := s.Home.MarkProven(s.origin(found.Door)); err != nil {
+			return err
+		}
+	}
+	end(fmt.Sprintf("%d of %d gateway pods", len(verdict.Pods), len(found.Door.ReadyPods())), err)
+	if err != nil || s.Options.URL == "" {
+		return err
+	}
+	end = s.Progress("Verify " + s.Options.URL)
+	err = s.verifyURL(ctx, p, roots)
+	end("", err)
+	return err
+}
+
+// verifyURL asks the address that the user named for the same certificate. A
+// load balancer in front of the gateway may serve another one.
+func (s *Setup) verifyURL(ctx context.Context, p *Proposal, roots *x509.CertPool) error {
+	address, err := url.Parse(s.Options.URL)
+	if err != nil {
+		return fault.New(fault.Usage, "", "read --url: %w", err)
+	}
+	port := address.Port()
+	if port == "" {
+		port = "443"
+	}
+	road := func(ctx context.Context) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, "tcp", net.JoinHostPort(address.Hostname(), port))
+	}
+	chain, err := gateway.Handshake(ctx, road, address.Hostname())
+	if err != nil {
+		return fault.New(fault.Verification, "the tunnel serves it; look at what stands between you and the gateway: DNS, load balancer, firewall",
+			"reach %s directly: %w", s.Options.URL, err)
+	}
+	if served := ca.Fingerprint(chain[0]); served != p.Leaf {
+		return fault.New(fault.Verification, "the tunnel serves ours; a load balancer that ends TLS itself needs the certificate there",
+			"%s serves another certificate (%s, SHA-256 %.12s…)", s.Options.URL, chain[0].Subject, served)
+	}
+	return fault.Wrap(fault.Verification, "", gateway.Accepts(chain, roots, address.Hostname(), s.Now()))
+}
+
+// afterFailure makes the front door safe: all that this run wrote is taken
+// back where that was asked for, and our server where the guard is unproven.
+func (s *Setup) afterFailure(ctx context.Context, result *Result, cause error) error {
+	guarded := result.Verdict != nil && result.Verdict.Guarded
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safetyTimeout)
+	defer cancel()
+	switch {
+	case s.Options.RollbackOnFailure && len(result.Done) > 0:
+		end := s.Progress("Take back what was written")
+		err := s.rollBack(ctx, result)
+		end("", err)
+		if err == nil {
+			result.Undone = true
+			return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
+		}
+		cause = errors.Join(cause, fmt.Errorf("take back what was written: %w", err))
+		if !guarded || s.mustTakeOut(result, cause) {
+			cause = s.takeOut(ctx, result, cause)
+		}
+	case s.mustTakeOut(result, cause):
+		cause = s.takeOut(ctx, result, cause)
+	}
+	return cause
+}
+
+// mustTakeOut tells that our server may not stay: the login was seen not to
+// guard it, or was never seen to guard it since it was written. A server that
+// an earlier run has proven is not taken away because this one was cut short.
+func (s *Setup) mustTakeOut(result *Result, cause error) bool {
+	return fault.ReasonOf(cause) == fault.Unguarded || s.Home.IsUnproven(s.origin(result.Proposal.Finding.Door))
+}
+
+func (s *Setup) takeOut(ctx context.Context, result *Result, cause error) error {
+	end := s.Progress("Take our server off the Gateway: it is not proven that the login guards it")
+	err := gateway.TakeOut(ctx, s.writer(result.Proposal), result.Proposal.Finding.Door, result.Proposal.Finding.Spec.SecretName)
+	end("", err)
+	if err != nil {
+		return errors.Join(cause, fault.New(fault.Unguarded, "kubectl kftls teardown",
+			"our server is still on the Gateway, and whether the login guards it is not proven: %w", err))
+	}
+	result.Removed = true
+	return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
+}
+
+// rollBack undoes the writes of this run, the last one first.
+func (s *Setup) rollBack(ctx context.Context, result *Result) error {
+	writer := s.writer(result.Proposal)
+	for i := len(result.Done) - 1; i >= 0; i-- {
+		if _, err := writer.Apply(ctx, result.Done[i].undo); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+

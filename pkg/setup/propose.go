@@ -1,0 +1,223 @@
+package setup
+
+import (
+	"errors"
+	"io/fs"
+
+	"crypto/x509"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+)
+
+// Proposal is what setup would do, as data.
+type Proposal struct {
+	Finding *Finding
+	// Trusted tells that the front door already serves a certificate of
+	// somebody else which this computer trusts: there is nothing to do.
+	Trusted bool
+	// Authority is the CA in force after the run; IsNew tells that it was made
+	// by this run and is not kept anywhere yet.
+	Authority *ca.Authority
+	IsNew     bool
+	// Leaf is the fingerprint of the certificate that will be served.
+	Leaf string
+	// LeafReason is why a new leaf was made, "" when the old one stays.
+	LeafReason string
+	// Plan are the writes.
+	Plan *gateway.Plan
+	// Computer is this computer's id, a part of the field manager.
+	Computer string
+}
+
+// Propose decides on CA and leaf and plans the writes. It writes nothing. Its
+// errors are those of gateway.PlanSetup, and Certificate where the CA in force
+// cannot sign what is asked for.
+func (s *Setup) Propose(found *Finding) (*Proposal, error) {
+	p := &Proposal{Finding: found}
+	if p.Trusted = s.servesTrusted(found); p.Trusted {
+		return p, nil
+	}
+	if err := requireKnown(found); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.Computer, err = s.Home.ComputerID(); err != nil {
+		return nil, err
+	}
+	if err := found.Installed.RequireOurs(); err != nil {
+		return nil, err
+	}
+	if err := s.chooseAuthority(p); err != nil {
+		return nil, err
+	}
+	leaf, err := s.chooseLeaf(p)
+	if err != nil {
+		return nil, err
+	}
+	bundle := found.Installed.CABundle()
+	if len(bundle) == 0 {
+		bundle = p.Authority.CertificatePEM()
+	}
+	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, gateway.Certificates{
+		Authority: p.Authority, Bundle: bundle, Leaf: leaf, Computer: p.Computer,
+	})
+	return p, err
+}
+
+// servesTrusted tells whether every name is served a certificate of somebody
+// else that this computer's own roots accept.
+func (s *Setup) servesTrusted(found *Finding) bool {
+	for _, name := range found.Names.Strings() {
+		chain := found.Served[name]
+		if chain == nil || isOurs(found, chain) || gateway.Accepts(chain, nil, gateway.SampleName(name), s.Now()) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// isOurs tells a chain that setup has put there: by its CA.
+func isOurs(found *Finding, chain []*x509.Certificate) bool {
+	for _, certificate := range chain[1:] {
+		if ca.Fingerprint(certificate) == found.Installed.CAFingerprint() {
+			return true
+		}
+	}
+	return false
+}
+
+// requireKnown refuses a port that serves a certificate of somebody else from
+// a server that could not be found: a second server beside it would be skipped
+// by istiod in silence.
+func requireKnown(found *Finding) error {
+	if len(found.Door.Overlapping(found.Spec.Port, found.Spec.Hosts, found.Spec.SecretName)) > 0 {
+		return nil // known; whether it may be swapped, the plan says
+	}
+	for name, chain := range found.Served {
+		if !isOurs(found, chain) && !servesOurSecret(found) {
+			return fault.New(fault.Overlap, "find it: kubectl get gateways.networking.istio.io -A; or take another port: kubectl kftls setup --port 9443",
+				"port %d already serves a certificate for %s (%s), from a Gateway that could not be read", found.Spec.Port, name, chain[0].Subject)
+		}
+	}
+	return nil
+}
+
+// servesOurSecret tells that some server already names our Secret: what is
+// served is then an older state of it.
+func servesOurSecret(found *Finding) bool {
+	for _, server := range gateway.Servers(found.Door.Gateway) {
+		if server.CredentialName == found.Spec.SecretName && server.Number == found.Spec.Port {
+			return true
+		}
+	}
+	return false
+}
+
+// chooseAuthority takes the CA that the cluster has in force, else one that
+// this computer made for this front door before, else a new one.
+func (s *Setup) chooseAuthority(p *Proposal) error {
+	found := p.Finding
+	if found.Installed.ConfigMap != nil {
+		return s.authorityInForce(p)
+	}
+	kept, err := s.Home.AuthoritiesFor(s.origin(found.Door))
+	if err != nil {
+		return err
+	}
+	for _, authority := range kept {
+		if authority.Key != nil && !authority.NearEnd(s.now()) && authority.Permits(found.Names) == nil {
+			p.Authority = authority
+			return nil
+		}
+	}
+	p.IsNew = true
+	p.Authority, err = ca.NewAuthority(ca.AuthorityOptions{
+		Permit: found.Names, KeyAlgorithm: s.Options.KeyAlgorithm, Now: s.now(),
+	})
+	return err
+}
+
+// authorityInForce is the CA of the ConfigMap, with its key where this
+// computer holds it.
+func (s *Setup) authorityInForce(p *Proposal) error {
+	installed := p.Finding.Installed
+	published, err := ca.ParseAuthority(installed.CABundle(), nil)
+	if err != nil {
+		return fault.New(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup",
+			"read the CA of ConfigMap %s/%s: %w", installed.ConfigMap.Namespace, installed.ConfigMap.Name, err)
+	}
+	p.Authority = published
+	kept, err := s.Home.Authority(published.Fingerprint())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		p.Authority = kept
+	}
+	if err := published.Permits(p.Finding.Names); err != nil {
+		return fault.New(fault.Certificate,
+			"begin anew with a CA for all names, which every client must trust again: kubectl kftls teardown && kubectl kftls setup --san NAME …",
+			"the CA in force may not sign for these names: %w", err)
+	}
+	return nil
+}
+
+// chooseLeaf keeps the certificate that is installed, or makes one, and says
+// which will be served. A nil leaf keeps it.
+func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
+	found := p.Finding
+	if found.Installed.SecretUnknown != nil {
+		return nil, s.trustServed(p)
+	}
+	wanted := found.Names
+	current, err := found.Installed.Leaf()
+	switch {
+	case err != nil:
+		p.LeafReason = "the one in the Secret is broken: " + err.Error()
+	case current == nil:
+		p.LeafReason = "there is none"
+	default:
+		p.LeafReason = current.Unfit(p.Authority, wanted, s.Options.KeyAlgorithm, s.now())
+		if union := wanted.Union(current.Names()); p.Authority.Permits(union) == nil {
+			wanted = union
+		}
+	}
+	if p.LeafReason == "" {
+		p.Leaf = current.Fingerprint()
+		return nil, nil
+	}
+	if p.Authority.Key == nil {
+		return nil, fault.New(fault.Certificate,
+			"run setup on the computer that holds the key, or begin anew: kubectl kftls teardown && kubectl kftls setup",
+			"a new certificate is needed (%s), and the key of CA %.12s… is not on this computer but on %q",
+			p.LeafReason, p.Authority.Fingerprint(), found.Installed.ConfigMap.Annotations[gateway.AnnotationComputer])
+	}
+	leaf, err := p.Authority.NewLeaf(ca.LeafOptions{
+		Names: wanted, KeyAlgorithm: s.Options.KeyAlgorithm, Validity: s.Options.Validity, Now: s.now(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.Leaf = leaf.Fingerprint()
+	return leaf, nil
+}
+
+// trustServed stands in for a Secret that may not be read: what is served
+// counts, if it is signed by the CA in force and has all names.
+func (s *Setup) trustServed(p *Proposal) error {
+	found := p.Finding
+	chain := found.Served[found.Names.Strings()[0]]
+	if found.Installed.ConfigMap == nil || chain == nil || !isOurs(found, chain) {
+		return found.Installed.SecretUnknown
+	}
+	leaf := &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
+	if reason := leaf.Unfit(p.Authority, found.Names, s.Options.KeyAlgorithm, s.now()); reason != "" {
+		return fault.New(fault.Forbidden, fault.HintOf(found.Installed.SecretUnknown),
+			"a new certificate is needed (%s): %w", reason, found.Installed.SecretUnknown)
+	}
+	p.Leaf = leaf.Fingerprint()
+	return nil
+}

@@ -1,0 +1,198 @@
+// Package setup carries out setup, teardown and status: it looks at the front
+// door, decides on certificates, plans, writes, verifies, and takes back.
+package setup
+
+import (
+	"context"
+	"crypto/x509"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/state"
+)
+
+// Options are what setup was asked for.
+type Options struct {
+	// Gateway is the Gateway to change; zero means Kubeflow's.
+	Gateway types.NamespacedName
+	// Names are those that the certificate must have.
+	Names ca.Names
+	// KeyAlgorithm is for new keys; "" keeps what is there, or the default.
+	KeyAlgorithm ca.KeyAlgorithm
+	// Validity of a new leaf; 0 means the default.
+	Validity time.Duration
+	// Spec is the server on the Gateway.
+	Spec gateway.Spec
+	// URL is an address (https://…) under which the front door must be
+	// reachable directly, too; "" means none.
+	URL string
+	// Timeout bounds the verification.
+	Timeout time.Duration
+	// RollbackOnFailure takes back what was written when it cannot be verified.
+	RollbackOnFailure bool
+}
+
+// Progress is told of each step when it begins, and through the function that
+// it returns, when it ends.
+type Progress func(step string) (end func(detail string, err error))
+
+// Setup is one run on one cluster.
+type Setup struct {
+	Cluster  *cluster.Cluster
+	Home     *state.Home
+	Dialer   portforward.Dialer
+	Options  Options
+	Progress Progress
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// The clocks of this computer and the API server may differ by what network
+// and rounding do. Beyond the first limit it is worth a word; beyond the
+// second, certificates made here would not be valid there, since they begin
+// one hour back.
+const (
+	SkewWarning = time.Minute
+	SkewLimit   = time.Hour
+)
+
+// Finding is what a look at the cluster showed. Nothing was written.
+type Finding struct {
+	Door      *gateway.FrontDoor
+	Installed *gateway.Installed
+	// Spec is what was asked for, completed by what is installed.
+	Spec gateway.Spec
+	// Names are those of Options that the served hosts admit; Dropped are the
+	// others.
+	Names   ca.Names
+	Dropped []string
+	// Served are the certificate chains that the port serves today, by name.
+	Served map[string][]*x509.Certificate
+	// Plain are the plain door's answers to requests without a session.
+	Plain []gateway.Answer
+	// Skew is how far the API server's clock is ahead.
+	Skew time.Duration
+}
+
+// Look reads everything that decides, over the API and on the wire. It is
+// refused with reason ClockSkew where certificates could not be valid.
+func (s *Setup) Look(ctx context.Context) (*Finding, error) {
+	end := s.Progress("Find the front door")
+	door, err := gateway.Discover(ctx, s.Cluster, gateway.DiscoverOptions{Gateway: s.Options.Gateway})
+	if err != nil {
+		end("", err)
+		return nil, err
+	}
+	end(door.Name(), nil)
+	found := &Finding{Door: door, Spec: s.Options.Spec.Resolve(door)}
+	if found.Skew, _ = s.Cluster.ClockOffset(); found.Skew.Abs() > SkewLimit {
+		return nil, fault.New(fault.ClockSkew, "set this computer's clock, then check: date; timedatectl",
+			"the clocks of this computer and of the API server differ by %s: certificates made here would not be valid there", found.Skew.Round(time.Second))
+	}
+	if err := found.chooseNames(s.Options.Names); err != nil {
+		return nil, err
+	}
+	if _, err := door.PodPort(door.ReadyPods()[0], found.Spec.Port); err != nil {
+		return nil, err
+	}
+	end = s.Progress("Look at what it serves")
+	err = s.lookAtWire(ctx, found)
+	end("", err)
+	return found, err
+}
+
+// chooseNames keeps the names that clients can reach the server by.
+func (f *Finding) chooseNames(asked ca.Names) error {
+	hosts := gateway.Server{Hosts: gateway.ServedHosts(f.Door, f.Spec)}
+	for _, name := range asked.DNS {
+		if hosts.MatchesHost(name) {
+			f.Names.DNS = append(f.Names.DNS, name)
+		} else {
+			f.Dropped = append(f.Dropped, name)
+		}
+	}
+	for _, ip := range asked.IPs {
+		if hosts.MatchesHost(ip.String()) {
+			f.Names.IPs = append(f.Names.IPs, ip)
+		} else {
+			f.Dropped = append(f.Dropped, ip.String())
+		}
+	}
+	if len(f.Names.DNS) == 0 {
+		return fault.New(fault.Usage, "name one that they admit: kubectl kftls setup --san NAME",
+			"the server's hosts %v admit none of the names %v", hosts.Hosts, asked.Strings())
+	}
+	return nil
+}
+
+// lookAtWire reads what is installed, takes the plain door's answers and asks
+// the port for its certificates, all at the same time. That nothing is served
+// is the usual case, and no error.
+func (s *Setup) lookAtWire(ctx context.Context, found *Finding) error {
+	pod := found.Door.ReadyPods()[0]
+	road, err := found.Door.Tunnel(s.Dialer, pod, found.Spec.Port)
+	if err != nil {
+		return err
+	}
+	names := found.Names.Strings()
+	chains := make([][]*x509.Certificate, len(names))
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		found.Installed, err = gateway.ReadInstalled(ctx, s.Cluster, found.Door, found.Spec.SecretName)
+		return err
+	})
+	group.Go(func() (err error) {
+		found.Plain, err = found.Door.AskPlain(ctx, s.Dialer, gateway.SampleName(names[0]))
+		return err
+	})
+	for i, name := range names {
+		group.Go(func() error {
+			chain, err := gateway.Handshake(ctx, road, gateway.SampleName(name))
+			chains[i] = chain
+			return refusedToForward(err)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	found.Served = map[string][]*x509.Certificate{}
+	for i, chain := range chains {
+		if chain != nil {
+			found.Served[names[i]] = chain
+		}
+	}
+	return nil
+}
+
+// refusedToForward keeps of a failed handshake only what the API server or the
+// road to it refused: that concerns the whole run.
+func refusedToForward(err error) error {
+	switch fault.ReasonOf(err) {
+	case fault.Forbidden, fault.Unauthorized, fault.Unreachable, fault.NotFound:
+		return err
+	}
+	return nil
+}
+
+// now is the time that certificates are made at: the earlier of the clocks of
+// this computer and of the API server.
+func (s *Setup) now() time.Time {
+	now := s.Now()
+	if ahead, known := s.Cluster.ClockOffset(); known && ahead < 0 {
+		return now.Add(ahead)
+	}
+	return now
+}
+
+// origin is where an authority is made for.
+func (s *Setup) origin(door *gateway.FrontDoor) state.Origin {
+	return state.Origin{Server: s.Cluster.Server, Gateway: door.Name()}
+}

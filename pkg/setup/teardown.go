@@ -1,0 +1,74 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/state"
+)
+
+// Teardown takes back what setup did on one cluster.
+type Teardown struct {
+	Cluster  *cluster.Cluster
+	Home     *state.Home
+	Writer   gateway.Writer
+	Progress Progress
+	// Gateway is the Gateway to clean; zero means Kubeflow's.
+	Gateway    types.NamespacedName
+	SecretName string
+}
+
+// TeardownPlan is what would be taken back.
+type TeardownPlan struct {
+	Door      *gateway.FrontDoor
+	Installed *gateway.Installed
+	*gateway.Plan
+}
+
+// Propose looks at the cluster and plans. It writes nothing.
+func (t *Teardown) Propose(ctx context.Context) (*TeardownPlan, error) {
+	end := t.Progress("Find what setup did")
+	p, err := t.propose(ctx)
+	end("", err)
+	return p, err
+}
+
+func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
+	door, err := gateway.Discover(ctx, t.Cluster, gateway.DiscoverOptions{Gateway: t.Gateway, PodsOptional: true})
+	if err != nil {
+		return nil, err
+	}
+	installed, err := gateway.ReadInstalled(ctx, t.Cluster, door, t.SecretName)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := gateway.PlanTeardown(door, installed)
+	return &TeardownPlan{Door: door, Installed: installed, Plan: plan}, err
+}
+
+// Apply tries the plan on the server, then carries it out. It returns the
+// changes that were made, also beside an error: a second run takes back the
+// rest.
+func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
+	end := t.Progress("Try the changes (server dry run)")
+	_, err := t.Writer.DryRun(ctx, p.Plan)
+	end("", err)
+	if err != nil {
+		return nil, err
+	}
+	var done []gateway.Change
+	for _, change := range p.Changes {
+		end := t.Progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
+		_, err := t.Writer.Apply(ctx, change)
+		end("", err)
+		if err != nil {
+			return done, err
+		}
+		done = append(done, change)
+	}
+	return done, nil
+}
