@@ -3,6 +3,7 @@ package ui
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -72,7 +73,7 @@ func readLine(ctx context.Context, tty terminal) (string, error) {
 		}
 		return "", ctx.Err()
 	case r := <-read:
-		if r.err == io.EOF {
+		if errors.Is(r.err, io.EOF) {
 			return r.line, nil
 		}
 		return r.line, r.err

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// step is one kind of check. Its limit ends what hangs.
+type step struct {
+	name  string
+	limit time.Duration
+	run   func(context.Context, *recorder)
+}
+
+// groups are names for several steps.
+var groups = map[string][]string{
+	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e"},
+	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "fuzz", "release"},
+}
+
+// steps are all there is, the quick ones first.
+var steps = []step{
+	{"tidy", 5 * time.Minute, tidy},
+	{"unit", 20 * time.Minute, unit},
+	{"cross", 20 * time.Minute, cross},
+	{"lint", 20 * time.Minute, lint},
+	{"build", 10 * time.Minute, build},
+	{"testbed", 60 * time.Minute, testbed},
+	{"e2e", 30 * time.Minute, e2e},
+	{"fuzz", 60 * time.Minute, fuzz},
+	{"release", 20 * time.Minute, release},
+}
+
+// modules are the Go modules that are linted, tested and tidied. The module of
+// the testbed's programs is only built: it holds the mains of foreign servers.
+var modules = []string{".", filepath.Join("test", "testbed")}
+
+// golangciLint is the version whose findings count; others find other things.
+const golangciLint = "2.15.0"
+
+func tidy(ctx context.Context, r *recorder) {
+	for _, module := range modules {
+		r.command(ctx, "go.mod of "+module+" is tidy", in(module, "go", "mod", "tidy", "-diff"))
+	}
+}
+
+func unit(ctx context.Context, r *recorder) {
+	args := []string{"go", "test", "-json", "-timeout", "10m"}
+	if output(ctx, "go", "env", "CGO_ENABLED") == "1" {
+		args = append(args, "-race")
+	} else {
+		r.notRun("race detector", "it needs a C compiler, and there is none")
+	}
+	for _, module := range modules {
+		r.goTest(ctx, in(module, append(args, packages(ctx, module)...)...))
+	}
+}
+
+// packages are those of a module, without the stories, which need the testbed.
+func packages(ctx context.Context, module string) []string {
+	all := []string{"./..."}
+	if module != "." {
+		return all
+	}
+	listed := strings.Fields(output(ctx, "go", "list", "./..."))
+	if len(listed) == 0 {
+		return all // go test says better what is wrong
+	}
+	return slices.DeleteFunc(listed, func(name string) bool { return strings.Contains(name, "/test/e2e") })
+}
+
+func cross(ctx context.Context, r *recorder) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		for _, arch := range []string{"amd64", "arm64"} {
+			c := in(".", "go", "build", "-buildvcs=false", "-trimpath", "./cmd/...", "./pkg/...")
+			c.env = []string{"CGO_ENABLED=0", "GOOS=" + system, "GOARCH=" + arch}
+			r.command(ctx, "compile for "+system+"/"+arch, c)
+		}
+	}
+}
+
+func lint(ctx context.Context, r *recorder) {
+	linter, why := findLinter(ctx)
+	if why != "" {
+		r.notRun("lint", why)
+		return
+	}
+	config, err := filepath.Abs(".golangci.yml")
+	if err != nil {
+		r.fail("lint", err.Error())
+		return
+	}
+	for _, module := range modules {
+		r.command(ctx, "lint "+module, in(module, linter, "run", "--config", config, "./..."))
+	}
+}
+
+// findLinter looks on the PATH, then where scripts/tools.sh builds it.
+func findLinter(ctx context.Context) (path, whyNot string) {
+	candidates := []string{"golangci-lint"}
+	if cache, err := os.UserCacheDir(); err == nil {
+		candidates = append(candidates, filepath.Join(cache, "kftls", "tools", "golangci-lint@v"+golangciLint, "golangci-lint"))
+	}
+	for _, candidate := range candidates {
+		if output(ctx, candidate, "version", "--short") == golangciLint {
+			return candidate, ""
+		}
+	}
+	return "", "golangci-lint " + golangciLint + " is not here; make tools builds it"
+}
+
+func build(ctx context.Context, r *recorder) {
+	r.command(ctx, "build the plugin", in(".", "make", "build"))
+}
+
+func testbed(ctx context.Context, r *recorder) {
+	if runtime.GOOS != "linux" {
+		r.notRun("testbed", "it needs Linux: only there a machine has more than one loopback address")
+		return
+	}
+	r.command(ctx, "build the testbed", in(".", "make", "testbed"))
+}
+
+func e2e(ctx context.Context, r *recorder) {
+	for _, program := range []string{"kubectl-kftls", "testbed"} {
+		if _, err := os.Stat(filepath.Join("bin", program)); err != nil {
+			r.notRun("e2e", fmt.Sprintf("bin/%s was not built", program))
+			return
+		}
+	}
+	r.goTest(ctx, in(".", "go", "test", "-json", "-count=1", "-timeout", "28m", "./test/e2e/..."))
+}
+
+// fuzz gives each fuzz target a while of new input; its corpus is part of unit.
+func fuzz(ctx context.Context, r *recorder) {
+	for _, name := range strings.Fields(output(ctx, "go", "list", "./...")) {
+		for line := range strings.Lines(output(ctx, "go", "test", "-list", "^Fuzz", name)) {
+			target := strings.TrimSpace(line)
+			if strings.HasPrefix(target, "Fuzz") {
+				r.command(ctx, "fuzz "+name+" "+target, in(".", "go", "test", "-run", "^$",
+					"-fuzz", "^"+target+"$", "-fuzztime", "20s", name))
+			}
+		}
+	}
+}
+
+func release(ctx context.Context, r *recorder) {
+	folder := output(ctx, filepath.Join("scripts", "tools.sh"), "release")
+	if folder == "" {
+		r.notRun("release", "goreleaser could not be built")
+		return
+	}
+	r.command(ctx, "check .goreleaser.yaml", in(".", filepath.Join(folder, "goreleaser"), "check"))
+}
+
+// output is what a command prints, without blanks around it, and "" when it fails.
+func output(ctx context.Context, name string, args ...string) string {
+	out, err := exec.CommandContext(ctx, name, args...).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the tools of the checks into the user's cache folder, each once per
+# version, and prints the folders to put on the PATH.
+set -euo pipefail
+
+golangci_lint=v2.15.0
+goreleaser=v2.15.2
+goreleaser_go=go1.27.1 # newer than the project's; a toolchain comes through the module proxy
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/kftls/tools
+
+# build NAME VERSION PACKAGE builds a tool unless it is there.
+build() {
+	local dir=$cache/$1@$2
+	if [[ ! -x $dir/$1 ]]; then
+		echo "building $1 $2 into $dir" >&2
+		mkdir -p "$dir"
+		GOFLAGS= GOBIN=$dir go install "$3@$2" >&2
+	fi
+	echo "$dir"
+}
+
+case ${1:-lint} in
+lint)
+	GOTOOLCHAIN=local build golangci-lint "$golangci_lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	;;
+release)
+	GOTOOLCHAIN=$goreleaser_go build goreleaser "$goreleaser" github.com/goreleaser/goreleaser/v2
+	;;
+*)
+	echo "usage: $0 [lint|release]" >&2
+	exit 2
+	;;
+esac
