@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -96,6 +97,10 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 	}
 	return &Authority{Certificate: certificate, Key: key}, nil
 }
+
+// MadeHere tells by the issuer's name whether an authority of this package
+// signed a certificate (an authority signs itself).
+func MadeHere(c *x509.Certificate) bool { return strings.HasPrefix(c.Issuer.CommonName, nameStart) }
 
 // sign completes the template with a serial number and key identifier, signs
 // it, and returns the certificate as parsed from the result. The parent of a

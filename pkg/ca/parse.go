@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -92,6 +93,10 @@ func refuseOtherKinds(value string) error {
 	switch {
 	case value == "":
 		return errors.New("is empty")
+	case len(value) > 4*maxNameLength: // even in Unicode no name of that length has a short form
+		return tooLong(len(value))
+	case !utf8.ValidString(value):
+		return errors.New("is not valid UTF-8")
 	case strings.Contains(value, "://"):
 		return errors.New("is a URL, not a name: leave out the scheme, port and path")
 	case isNetwork(value):

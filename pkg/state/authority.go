@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (h *Home) SaveAuthority(a *ca.Authority, o Origin) (dir string, err error) 
 		err = h.complete(dir, a, o)
 	}
 	if err != nil {
-		return "", fault.New(fault.LocalState, elsewhere, "save the certificate authority in %s: %w", dir, err)
+		return "", fault.New(fault.LocalState, cmp.Or(fault.HintOf(err), elsewhere), "save the certificate authority in %s: %w", dir, err)
 	}
 	return dir, nil
 }

@@ -31,7 +31,7 @@ func Export(dir string, files []File, overwrite bool) error {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return fault.New(fault.LocalState, "", "make the folder for the export: %w", err)
 	}
-	if err := checkExport(dir, files, overwrite); err != nil {
+	if err := CheckExport(dir, files, overwrite); err != nil {
 		return err
 	}
 	temps, err := writeTemps(dir, files)
@@ -62,7 +62,8 @@ func writeTemps(dir string, files []File) ([]string, error) {
 	return temps, nil
 }
 
-func checkExport(dir string, files []File, overwrite bool) error {
+// CheckExport tells, before anything is written, whether Export would refuse.
+func CheckExport(dir string, files []File, overwrite bool) error {
 	var foreign []string
 	for _, file := range files {
 		if file.Name != filepath.Base(file.Name) || file.Name == "." || file.Name == ".." {
