@@ -35,11 +35,10 @@ func Run(ctx context.Context, args []string, streams ui.Streams, env func(string
 	if !*started {
 		err = usageError(verb, err)
 	}
-	code := exitCode(ctx, err)
-	if err != nil && err.Error() != "" {
-		f.UI.Error(err.Error(), fault.HintOf(err))
+	if text := errorText(err); text != "" {
+		f.UI.Error(text, fault.HintOf(err))
 	}
-	return code
+	return exitCode(ctx, err)
 }
 
 // programName is how the user calls the program: as a kubectl plugin, unless
@@ -91,6 +90,10 @@ func newRootCommand(f *Factory, args []string) *cobra.Command {
 // verbs are the commands, in the order in which they are shown.
 func verbs(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
+		newSetupCommand(f),
+		newTeardownCommand(f),
+		newStatusCommand(f),
+		newCACommand(f),
 		newVersionCommand(f),
 		newCompletionCommand(f),
 		newOptionsCommand(),

@@ -90,9 +90,27 @@ func (d *FrontDoor) PodPort(pod portforward.Pod, port int32) (uint16, error) {
 // PlainServer returns the Gateway's plain HTTP server, which the login guards
 // today, and false when it has none.
 func (d *FrontDoor) PlainServer() (Server, bool) {
-	for _, gateway := range append([]*unstructured.Unstructured{d.Gateway}, d.Others...) {
+	for _, gateway := range d.Gateways() {
 		for _, server := range Servers(gateway) {
 			if server.IsHTTP() {
+				return server, true
+			}
+		}
+	}
+	return Server{}, false
+}
+
+// Gateways are the Gateway and the others of the same pods.
+func (d *FrontDoor) Gateways() []*unstructured.Unstructured {
+	return append([]*unstructured.Unstructured{d.Gateway}, d.Others...)
+}
+
+// OurServer returns the server that serves our Secret: the one that setup
+// added, or one whose certificate it swapped.
+func (d *FrontDoor) OurServer(secretName string) (Server, bool) {
+	for _, gateway := range d.Gateways() {
+		for _, server := range Servers(gateway) {
+			if server.usesSecret(secretName) {
 				return server, true
 			}
 		}
@@ -117,7 +135,7 @@ func (o Overlapping) String() string {
 // silence. Servers of our Secret are not among them.
 func (d *FrontDoor) Overlapping(port int32, hosts []string, secretName string) []Overlapping {
 	var found []Overlapping
-	for _, gateway := range append([]*unstructured.Unstructured{d.Gateway}, d.Others...) {
+	for _, gateway := range d.Gateways() {
 		for _, server := range Servers(gateway) {
 			if server.Number != port || server.usesSecret(secretName) {
 				continue

@@ -56,7 +56,7 @@ const takeOutAttempts = 10
 // swapped servers their certificate back; Secret and ConfigMap stay. Each
 // Gateway is read afresh, also after a conflict.
 func TakeOut(ctx context.Context, w Writer, door *FrontDoor, secretName string) error {
-	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+	for _, gateway := range door.Gateways() {
 		if err := takeOutOf(ctx, w, door, gateway, secretName); err != nil {
 			return err
 		}

@@ -171,7 +171,7 @@ func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
 // isSwapped tells that an earlier run with Force has put our Secret into
 // somebody's server on this port: adding ours beside it would overlap.
 func isSwapped(door *FrontDoor, spec Spec) bool {
-	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+	for _, gateway := range door.Gateways() {
 		for _, server := range Servers(gateway) {
 			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
 				return true
@@ -188,7 +188,7 @@ func ServedHosts(door *FrontDoor, spec Spec) []string {
 	for _, taken := range door.Overlapping(spec.Port, spec.Hosts, spec.SecretName) {
 		hosts = append(hosts, taken.Server.Hosts...)
 	}
-	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+	for _, gateway := range door.Gateways() {
 		for _, server := range Servers(gateway) {
 			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
 				hosts = append(hosts, server.Hosts...)

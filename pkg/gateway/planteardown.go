@@ -1,16 +1,12 @@
 package gateway
 
-import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
-
 // PlanTeardown plans what takes setup back, in the order Gateway, Secret,
 // ConfigMap. Objects that are not ours, and what somebody else uses, stay and
 // are named in Left.
 func PlanTeardown(door *FrontDoor, installed *Installed) (*Plan, error) {
 	plan := &Plan{}
 	stillNamed := ""
-	for _, gateway := range append([]*unstructured.Unstructured{door.Gateway}, door.Others...) {
+	for _, gateway := range door.Gateways() {
 		edit := newEdit(gateway)
 		left := edit.undo(installed.SecretName)
 		if len(left) > 0 {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -68,6 +69,16 @@ func Accepts(chain []*x509.Certificate, roots *x509.CertPool, name string, now t
 		DNSName: name, Roots: roots, Intermediates: intermediates, CurrentTime: now,
 	})
 	return err
+}
+
+// EndsIn tells whether a served chain contains an issuer by its fingerprint.
+func EndsIn(chain []*x509.Certificate, fingerprint string) bool {
+	for _, certificate := range chain[1:] {
+		if ca.Fingerprint(certificate) == fingerprint {
+			return true
+		}
+	}
+	return false
 }
 
 // SampleName is a name that stands for what a certificate is asked for: the

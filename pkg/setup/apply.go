@@ -268,4 +268,3 @@ func (s *Setup) rollBack(ctx context.Context, result *Result) error {
 	}
 	return nil
 }
-

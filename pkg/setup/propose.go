@@ -23,6 +23,8 @@ type Proposal struct {
 	IsNew     bool
 	// Leaf is the fingerprint of the certificate that will be served.
 	Leaf string
+	// Pair is that certificate with its key, nil where the Secret may not be read.
+	Pair *ca.Leaf
 	// LeafReason is why a new leaf was made, "" when the old one stays.
 	LeafReason string
 	// Plan are the writes.
@@ -80,12 +82,7 @@ func (s *Setup) servesTrusted(found *Finding) bool {
 
 // isOurs tells a chain that setup has put there: by its CA.
 func isOurs(found *Finding, chain []*x509.Certificate) bool {
-	for _, certificate := range chain[1:] {
-		if ca.Fingerprint(certificate) == found.Installed.CAFingerprint() {
-			return true
-		}
-	}
-	return false
+	return gateway.EndsIn(chain, found.Installed.CAFingerprint())
 }
 
 // requireKnown refuses a port that serves a certificate of somebody else from
@@ -95,24 +92,16 @@ func requireKnown(found *Finding) error {
 	if len(found.Door.Overlapping(found.Spec.Port, found.Spec.Hosts, found.Spec.SecretName)) > 0 {
 		return nil // known; whether it may be swapped, the plan says
 	}
+	if _, stands := found.Door.OurServer(found.Spec.SecretName); stands {
+		return nil // what is served is an older state of our Secret
+	}
 	for name, chain := range found.Served {
-		if !isOurs(found, chain) && !servesOurSecret(found) {
+		if !isOurs(found, chain) {
 			return fault.New(fault.Overlap, "find it: kubectl get gateways.networking.istio.io -A; or take another port: kubectl kftls setup --port 9443",
 				"port %d already serves a certificate for %s (%s), from a Gateway that could not be read", found.Spec.Port, name, chain[0].Subject)
 		}
 	}
 	return nil
-}
-
-// servesOurSecret tells that some server already names our Secret: what is
-// served is then an older state of it.
-func servesOurSecret(found *Finding) bool {
-	for _, server := range gateway.Servers(found.Door.Gateway) {
-		if server.CredentialName == found.Spec.SecretName && server.Number == found.Spec.Port {
-			return true
-		}
-	}
-	return false
 }
 
 // chooseAuthority takes the CA that the cluster has in force, else one that
@@ -186,7 +175,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 		}
 	}
 	if p.LeafReason == "" {
-		p.Leaf = current.Fingerprint()
+		p.Leaf, p.Pair = current.Fingerprint(), current
 		return nil, nil
 	}
 	if p.Authority.Key == nil {
@@ -201,7 +190,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Leaf = leaf.Fingerprint()
+	p.Leaf, p.Pair = leaf.Fingerprint(), leaf
 	return leaf, nil
 }
 

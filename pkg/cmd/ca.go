@@ -1,0 +1,132 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+	"github.com/kftls/kubectl-kftls/pkg/state"
+)
+
+type caOptions struct {
+	targetFlags
+
+	output  string
+	factory *Factory
+}
+
+func newCACommand(f *Factory) *cobra.Command {
+	o := &caOptions{factory: f}
+	c := &cobra.Command{
+		Use:   "ca",
+		Short: "Print the CA certificate of the front door",
+		Long: "Print the certificate of the CA in force, as PEM. One that this computer does not know is taken " +
+			"from the cluster only if the certificate that the gateway serves is signed by it.",
+		Example: fmt.Sprintf(`
+			# For one command
+			curl --cacert <(%[1]s ca) https://localhost:8443/
+
+			# The file on this computer
+			curl --cacert "$(%[1]s ca -o path)" https://localhost:8443/
+
+			# For a variable that replaces all roots: the system's and ours
+			%[1]s ca -o bundle > bundle.crt && export SSL_CERT_FILE=$PWD/bundle.crt`, f.Name),
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := validateOutput(o.output, "path", "fingerprint", "text", "bundle"); err != nil {
+				return err
+			}
+			return o.run(c.Context())
+		},
+	}
+	o.add(c)
+	c.Flags().StringVarP(&o.output, "output", "o", "",
+		"One of 'path' (of the file on this computer), 'fingerprint' (SHA-256), 'text', or 'bundle' (the system's roots and the CA). PEM if empty")
+	return c
+}
+
+func (o *caOptions) run(ctx context.Context) error {
+	target, err := o.resolve(o.factory)
+	if err != nil {
+		return err
+	}
+	cluster, err := o.factory.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	home, err := o.factory.Home()
+	if err != nil {
+		return err
+	}
+	dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
+	defer dialer.Close()
+	authority, err := setup.Inspector{
+		Cluster: cluster, Home: home, Dialer: dialer, Gateway: target, SecretName: o.secretName, Now: o.factory.Now,
+	}.Authority(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := o.render(authority, home, state.Origin{Server: cluster.Server, Gateway: target.String()})
+	if err != nil {
+		return err
+	}
+	_, err = o.factory.Streams.Out.Write(text)
+	return err
+}
+
+func (o *caOptions) render(authority *ca.Authority, home *state.Home, origin state.Origin) ([]byte, error) {
+	switch o.output {
+	case "fingerprint":
+		return []byte(authority.Fingerprint() + "\n"), nil
+	case "text":
+		return []byte(ca.Text(authority.Certificate)), nil
+	case "bundle":
+		roots, err := systemRoots(o.factory.Env)
+		if err != nil {
+			return nil, err
+		}
+		return append(append(bytes.TrimRight(roots, "\n"), '\n'), authority.CertificatePEM()...), nil
+	case "path":
+		// A CA from the cluster is kept, so that there is a file to name.
+		if _, err := home.SaveAuthority(authority, origin); err != nil {
+			return nil, err
+		}
+		return []byte(home.CertificatePath(authority.Fingerprint()) + "\n"), nil
+	}
+	return authority.CertificatePEM(), nil
+}
+
+// rootFiles are where Linux distributions keep their roots in one file, in the
+// order of Go's own search (crypto/x509/root_linux.go), and macOS's and the
+// BSDs' (root_bsd.go).
+var rootFiles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/pki/tls/cacert.pem",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+	"/usr/local/etc/ssl/cert.pem",
+}
+
+// systemRoots are the roots that the system trusts, in PEM.
+func systemRoots(env func(string) string) ([]byte, error) {
+	files := rootFiles
+	if own := env("SSL_CERT_FILE"); own != "" {
+		files = append([]string{own}, files...)
+	}
+	for _, file := range files {
+		if roots, err := os.ReadFile(file); err == nil {
+			return roots, nil
+		}
+	}
+	return nil, fault.New(fault.LocalState, "name a file with them: SSL_CERT_FILE=FILE kubectl kftls ca -o bundle",
+		"this system keeps its root certificates in no file that is known here")
+}

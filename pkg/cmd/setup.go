@@ -1,0 +1,246 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+)
+
+// defaultTimeout of the verification: a front door that was changed serves the
+// change within a second; an istiod that is being rolled out takes longer.
+const defaultTimeout = 60 * time.Second
+
+type setupOptions struct {
+	targetFlags
+	changeFlags
+
+	san                []string
+	hosts              []string
+	port               int32
+	httpsRedirect      bool
+	redirectGiven      bool
+	keyAlgorithm       string
+	validity           string
+	url                string
+	force              bool
+	timeout            time.Duration
+	rollback           bool
+	export             exportFlags
+	factory            *Factory
+	setup              *setup.Setup
+	parsedNames        ca.Names
+	parsedKeyAlgorithm ca.KeyAlgorithm
+}
+
+func newSetupCommand(f *Factory) *cobra.Command {
+	o := &setupOptions{factory: f}
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "Give the front door of a Kubeflow a certificate and HTTPS",
+		Long: "Make a certificate authority and a certificate, store the certificate as a TLS Secret, and add " +
+			"an HTTPS server to Kubeflow's Istio Gateway. What would be done is shown first. The result is " +
+			"verified through the API server: every gateway pod must serve the certificate, and the login " +
+			"must guard the new door.\n\n" +
+			"Run again, it changes nothing. 'teardown' takes all of it back.",
+		Example: fmt.Sprintf(`
+			# For localhost, as with port-forward
+			%[1]s setup
+
+			# For a name of your own, too
+			%[1]s setup --san kubeflow.example.com
+
+			# See what would change
+			%[1]s setup --dry-run=server --diff`, f.Name),
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.redirectGiven = c.Flags().Changed("https-redirect")
+			if err := o.complete(); err != nil {
+				return err
+			}
+			if err := o.prepare(c.Context()); err != nil {
+				return err
+			}
+			defer o.setup.Dialer.Close()
+			return o.run(c.Context())
+		},
+	}
+	o.targetFlags.add(c)
+	o.changeFlags.add(c)
+	o.export.add(c)
+	flags := c.Flags()
+	flags.StringSliceVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
+	flags.StringSliceVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
+	flags.Int32Var(&o.port, "port", 0, "Port of the Gateway's HTTPS server (default 443)")
+	flags.BoolVar(&o.httpsRedirect, "https-redirect", false, "Redirect plain HTTP to https. Breaks HTTP clients inside the cluster, and a port-forward of port 80")
+	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
+	flags.StringVar(&o.validity, "validity", "", "How long a new certificate is valid, e.g. 90d or 720h (default and at most 397d)")
+	flags.StringVar(&o.url, "url", "", "Verify under this address directly, too, e.g. https://kubeflow.example.com")
+	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back)")
+	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "How long to wait until every gateway pod serves the certificate")
+	flags.BoolVar(&o.rollback, "rollback-on-failure", false, "Take back what was written when it cannot be verified")
+	return c
+}
+
+// complete checks the command line before anything is touched.
+func (o *setupOptions) complete() (err error) {
+	if err := o.changeFlags.validate(); err != nil {
+		return err
+	}
+	if err := o.export.validate(); err != nil {
+		return err
+	}
+	sans, err := ca.ParseNames(o.san)
+	if err != nil {
+		return fault.Wrap(fault.Usage, fault.HintOf(err), err)
+	}
+	o.parsedNames = ca.DefaultNames().Union(sans)
+	if o.parsedKeyAlgorithm, err = parseKeyAlgorithm(o.keyAlgorithm); err != nil {
+		return err
+	}
+	switch {
+	case o.port < 0 || o.port > 65535:
+		return fault.New(fault.Usage, "", "--port %d is not a port", o.port)
+	case o.timeout <= 0:
+		return fault.New(fault.Usage, "", "--timeout %s leaves no time to verify", o.timeout)
+	}
+	return o.validateURL()
+}
+
+func parseKeyAlgorithm(text string) (ca.KeyAlgorithm, error) {
+	if text == "" {
+		return "", nil
+	}
+	algorithm, err := ca.ParseKeyAlgorithm(text)
+	return algorithm, fault.Wrap(fault.Usage, fault.HintOf(err), err)
+}
+
+func (o *setupOptions) validateURL() error {
+	if o.url == "" {
+		return nil
+	}
+	address, err := url.Parse(o.url)
+	if err != nil || address.Scheme != "https" || address.Hostname() == "" {
+		return fault.New(fault.Usage, "--url https://kubeflow.example.com", "--url %q is not an https address", o.url)
+	}
+	if !o.parsedNames.Covers(address.Hostname()) {
+		return fault.New(fault.Usage, "add --san "+address.Hostname(), "the certificate would not have the name of --url %s", o.url)
+	}
+	return nil
+}
+
+// parseDays reads a duration, also in days.
+func parseDays(flag, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		number, err := strconv.Atoi(days)
+		if err == nil && number > 0 && number < 100_000 {
+			return time.Duration(number) * 24 * time.Hour, nil
+		}
+	}
+	duration, err := time.ParseDuration(text)
+	if err != nil || duration <= 0 {
+		return 0, fault.New(fault.Usage, "--"+flag+" 90d", "--%s %q is not a length of time", flag, text)
+	}
+	return duration, nil
+}
+
+func (o *setupOptions) prepare(ctx context.Context) error {
+	target, err := o.resolve(o.factory)
+	if err != nil {
+		return err
+	}
+	validity, err := parseDays("validity", o.validity)
+	if err != nil {
+		return err
+	}
+	cluster, err := o.factory.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	home, err := o.factory.Home()
+	if err != nil {
+		return err
+	}
+	spec := gateway.Spec{Port: o.port, Hosts: o.hosts, SecretName: o.secretName, Force: o.force}
+	if o.redirectGiven {
+		spec.HTTPSRedirect = &o.httpsRedirect
+	}
+	o.setup = &setup.Setup{
+		Cluster: cluster, Home: home, Progress: o.factory.progress, Now: o.factory.Now,
+		Dialer: portforward.NewDialer(cluster.Config, portforward.Options{}),
+		Options: setup.Options{
+			Gateway: target, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
+			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback,
+		},
+	}
+	return nil
+}
+
+func (o *setupOptions) run(ctx context.Context) error {
+	found, err := o.setup.Look(ctx)
+	if err != nil {
+		return err
+	}
+	view := setupView{ui: o.factory.UI, name: o.factory.Name}
+	view.found(o.setup, found)
+	proposal, err := o.setup.Propose(found)
+	if err != nil {
+		return err
+	}
+	if proposal.Trusted {
+		view.trusted(found)
+		return nil
+	}
+	view.plan(proposal)
+	if o.diff {
+		if err := view.diff(proposal.Plan); err != nil {
+			return err
+		}
+	}
+	if o.dryRun != dryRunNone {
+		return o.try(ctx, proposal, view)
+	}
+	if err := o.export.check(proposal); err != nil {
+		return err
+	}
+	if !proposal.Plan.Empty() {
+		if err := o.ask(ctx, o.factory.UI, "Do this on "+o.setup.Cluster.Server+"?"); err != nil {
+			return err
+		}
+	}
+	result, err := o.setup.Apply(ctx, proposal)
+	view.done(result)
+	if err != nil {
+		view.failed(result)
+		return err
+	}
+	if err := o.export.write(proposal); err != nil {
+		return err
+	}
+	view.next(result)
+	return nil
+}
+
+// try ends a dry run: what would be done is said, nothing is written.
+func (o *setupOptions) try(ctx context.Context, proposal *setup.Proposal, view setupView) error {
+	if o.dryRun == dryRunServer && !proposal.Plan.Empty() {
+		if err := o.setup.DryRun(ctx, proposal); err != nil {
+			return err
+		}
+	}
+	view.tried(proposal.Plan, o.dryRun)
+	return nil
+}

@@ -1,0 +1,124 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+)
+
+func newStatusCommand(f *Factory) *cobra.Command {
+	var (
+		target targetFlags
+		output string
+	)
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what is set up, and until when it is valid",
+		Example: fmt.Sprintf(`
+			# For people
+			%[1]s status
+
+			# For scripts
+			%[1]s status -o json`, f.Name),
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := validateOutput(output, "json", "yaml"); err != nil {
+				return err
+			}
+			name, err := target.resolve(f)
+			if err != nil {
+				return err
+			}
+			cluster, err := f.Cluster(c.Context())
+			if err != nil {
+				return err
+			}
+			home, err := f.Home()
+			if err != nil {
+				return err
+			}
+			dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
+			defer dialer.Close()
+			status, err := setup.Inspector{
+				Cluster: cluster, Home: home, Dialer: dialer, Gateway: name, SecretName: target.secretName, Now: f.Now,
+			}.Inspect(c.Context())
+			if err != nil {
+				return err
+			}
+			if output != "" {
+				return printObject(f.Streams.Out, output, status)
+			}
+			printStatus(f, status)
+			return nil
+		},
+	}
+	target.add(c)
+	c.Flags().StringVarP(&output, "output", "o", "", "One of 'yaml' or 'json'.")
+	return c
+}
+
+// printStatus writes the status for people, on stdout.
+func printStatus(f *Factory, s *setup.Status) {
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(f.Streams.Out, "%-13s %s\n", name+":", fmt.Sprintf(format, args...))
+	}
+	field("Context", "%s (%s)", s.Context, s.Server)
+	field("Gateway", "%s, Service %s", s.Gateway, s.Service)
+	field("Login", "%s", s.Login)
+	if s.Port != 0 {
+		field("HTTPS", "port %d, hosts %s", s.Port, strings.Join(s.Hosts, ", "))
+	}
+	if s.Certificate != nil {
+		field("Certificate", "until %s%s, for %s", day(s.Certificate.NotAfter), nearEnd(s.Certificate), strings.Join(s.Certificate.Names, ", "))
+	}
+	if s.SecretUnknown != "" {
+		field("Certificate", "not checked: %s", s.SecretUnknown)
+	}
+	if s.CA != nil {
+		field("CA", "until %s%s, SHA-256 %s", day(s.CA.NotAfter), nearEnd(s.CA), s.CA.Fingerprint)
+		field("CA key", "%s", keyPlace(s.CA))
+	}
+	for _, pod := range s.Pods {
+		state := "serves it"
+		if !pod.Serves {
+			state = pod.Problem
+		}
+		if s.Port != 0 {
+			field("Pod", "%s: %s", pod.Name, state)
+		}
+	}
+	field("State", "%s", describeState(f, s.State))
+	for _, note := range s.Notes {
+		f.UI.Note("note: %s", note)
+	}
+}
+
+func nearEnd(c *setup.CertificateStatus) string {
+	if c.NearEnd {
+		return " (near its end)"
+	}
+	return ""
+}
+
+func keyPlace(c *setup.CertificateStatus) string {
+	if c.KeyHere {
+		return "on this computer, beside " + c.Path
+	}
+	return "not on this computer"
+}
+
+func describeState(f *Factory, s setup.State) string {
+	switch s {
+	case setup.Serving:
+		return "serving"
+	case setup.NotServing:
+		return "not all gateway pods serve the certificate; try '" + f.Name + " setup'"
+	case setup.ServerMissing:
+		return "the server is gone from the Gateway (an installer may have applied its own again); run '" + f.Name + " setup'"
+	}
+	return "not set up; begin with '" + f.Name + " setup'"
+}

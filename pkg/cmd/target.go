@@ -1,0 +1,62 @@
+package cmd
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+)
+
+// targetFlags choose the Gateway and our Secret. The verbs share them.
+type targetFlags struct {
+	gateway    string
+	secretName string
+}
+
+func (t *targetFlags) add(c *cobra.Command) {
+	t.addGateway(c)
+	c.Flags().StringVar(&t.secretName, "secret-name", gateway.SecretName, "Name of the TLS Secret, in the namespace of the gateway pods")
+}
+
+func (t *targetFlags) addGateway(c *cobra.Command) {
+	c.Flags().StringVar(&t.gateway, "gateway", "",
+		"The Istio Gateway, as NAMESPACE/NAME or NAME (default kubeflow/kubeflow-gateway, or the one that Kubeflow's VirtualServices point at)")
+}
+
+// resolve returns the Gateway; the zero value means Kubeflow's. The namespace
+// of a bare name is that of -n, else Kubeflow's own: the context's namespace
+// is where the user works, not where the Gateway is.
+func (t *targetFlags) resolve(f *Factory) (types.NamespacedName, error) {
+	if t.gateway == "" {
+		return types.NamespacedName{}, nil
+	}
+	namespace, name, found := strings.Cut(t.gateway, "/")
+	if !found {
+		namespace, name = f.ConfigFlags.Overrides.Context.Namespace, t.gateway
+		if namespace == "" {
+			namespace = gateway.KubeflowGateway.Namespace
+		}
+	}
+	if namespace == "" || name == "" || strings.Contains(name, "/") {
+		return types.NamespacedName{}, fault.New(fault.Usage, "", "--gateway %q is neither NAME nor NAMESPACE/NAME", t.gateway)
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
+}
+
+// progress shows the steps of a run.
+func (f *Factory) progress(title string) func(detail string, err error) {
+	step := f.UI.Step(title)
+	return func(detail string, err error) {
+		if err != nil {
+			step.Fail("")
+			return
+		}
+		step.Done(detail)
+	}
+}
+
+var _ setup.Progress = (*Factory)(nil).progress

@@ -1,0 +1,159 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+)
+
+type teardownOptions struct {
+	targetFlags
+	changeFlags
+
+	local    bool
+	force    bool
+	factory  *Factory
+	teardown *setup.Teardown
+}
+
+func newTeardownCommand(f *Factory) *cobra.Command {
+	o := &teardownOptions{factory: f}
+	c := &cobra.Command{
+		Use:   "teardown",
+		Short: "Take back what setup did",
+		Long: "Remove our HTTPS server from the Gateway, give servers whose certificate was swapped theirs " +
+			"back, and delete the Secret and the ConfigMap, as far as they are still ours. What others " +
+			"changed meanwhile stays. The CA and its key on this computer stay too, for the next setup; " +
+			"--local removes them.",
+		Example: fmt.Sprintf(`
+			# See what would be taken back
+			%[1]s teardown --dry-run=server --diff
+
+			# Take it back without being asked
+			%[1]s teardown --yes`, f.Name),
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			if err := o.prepare(c.Context()); err != nil {
+				return err
+			}
+			if o.local {
+				return o.runLocal(c.Context())
+			}
+			return o.run(c.Context())
+		},
+	}
+	o.targetFlags.add(c)
+	o.changeFlags.add(c)
+	c.Flags().BoolVar(&o.local, "local", false, "Remove this cluster's CA and its key from this computer instead; the cluster is not changed")
+	c.Flags().BoolVar(&o.force, "force", false, "With --local, remove it even while the cluster serves it or cannot be asked")
+	return c
+}
+
+func (o *teardownOptions) prepare(ctx context.Context) error {
+	target, err := o.resolve(o.factory)
+	if err != nil {
+		return err
+	}
+	cluster, err := o.factory.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	home, err := o.factory.Home()
+	if err != nil {
+		return err
+	}
+	computer, err := home.ComputerID()
+	if err != nil {
+		return err
+	}
+	o.teardown = &setup.Teardown{
+		Cluster: cluster, Home: home, Progress: o.factory.progress, Gateway: target, SecretName: o.secretName,
+		Writer: gateway.Writer{Cluster: cluster, Manager: gateway.FieldManager("teardown", computer), Now: o.factory.Now},
+	}
+	return nil
+}
+
+func (o *teardownOptions) run(ctx context.Context) error {
+	plan, err := o.teardown.Propose(ctx)
+	if err != nil {
+		return err
+	}
+	ui := o.factory.UI
+	view := setupView{ui: ui, name: o.factory.Name}
+	view.field("Context", "%s (%s)", o.teardown.Cluster.Context, o.teardown.Cluster.Server)
+	view.field("Gateway", "%s", plan.Door.Name())
+	ui.Note("")
+	for _, change := range plan.Changes {
+		ui.Note("%s", sentence(change.String()))
+	}
+	for _, left := range plan.Left {
+		ui.Note("Leave %s", left)
+	}
+	if o.diff {
+		if err := view.diff(plan.Plan); err != nil {
+			return err
+		}
+	}
+	if o.dryRun != dryRunNone {
+		return o.try(ctx, plan, view)
+	}
+	if plan.Empty() {
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+		return nil
+	}
+	if err := o.ask(ctx, ui, "Take this back on "+o.teardown.Cluster.Server+"?"); err != nil {
+		return err
+	}
+	done, err := o.teardown.Apply(ctx, plan)
+	for _, change := range done {
+		fmt.Fprintf(ui.Out(), "%s %s\n", objectRef(change), kubectlVerb(change.Action))
+	}
+	if err != nil && len(done) < len(plan.Changes) {
+		ui.Note("Run '%s teardown' again to take back the rest.", o.factory.Name)
+	}
+	return err
+}
+
+func (o *teardownOptions) try(ctx context.Context, plan *setup.TeardownPlan, view setupView) error {
+	if o.dryRun == dryRunServer {
+		if _, err := o.teardown.Writer.DryRun(ctx, plan.Plan); err != nil {
+			return err
+		}
+	}
+	view.tried(plan.Plan, o.dryRun)
+	return nil
+}
+
+func (o *teardownOptions) runLocal(ctx context.Context) error {
+	plan, err := o.teardown.ProposeLocal(ctx, o.force)
+	if err != nil {
+		return err
+	}
+	if len(plan.Authorities) == 0 {
+		fmt.Fprintln(o.factory.UI.Out(), "unchanged: this computer holds no CA of this cluster")
+		return nil
+	}
+	for _, authority := range plan.Authorities {
+		o.factory.UI.Note("Remove the CA of %s and its key: SHA-256 %s", day(authority.Certificate.NotBefore), authority.Fingerprint())
+	}
+	if o.dryRun != dryRunNone {
+		return nil
+	}
+	if err := o.ask(ctx, o.factory.UI, "Remove it from this computer?"); err != nil {
+		return err
+	}
+	for _, authority := range plan.Authorities {
+		if err := o.teardown.Home.RemoveAuthority(authority.Fingerprint()); err != nil {
+			return err
+		}
+		fmt.Fprintf(o.factory.UI.Out(), "ca/%s removed from this computer\n", authority.Fingerprint())
+	}
+	return nil
+}
