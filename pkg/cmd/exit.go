@@ -86,3 +86,14 @@ func contextReason(err error) fault.Reason {
 	}
 	return fault.Internal
 }
+
+// errorText is what is said about an error, "" where nothing is.
+func errorText(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case fault.ReasonOf(err) == fault.Internal && errors.Is(err, context.Canceled):
+		return "interrupted"
+	}
+	return err.Error()
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,10 +33,10 @@ func writeHelp(w io.Writer, c *cobra.Command) {
 	if text == "" {
 		text = c.Short
 	}
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		fmt.Fprintln(w, strings.Join(wrap(paragraph, helpWidth), "\n"))
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		fmt.Fprintln(w, fill(paragraph))
+		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w)
 	writeUsage(w, c)
 }
 
@@ -115,16 +116,21 @@ func writeFlags(w io.Writer, flags *pflag.FlagSet) {
 	})
 }
 
-// wrap breaks text into lines of at most width characters, at blanks. Text
-// that begins with a blank, such as a list, stays as it is.
-func wrap(text string, width int) []string {
-	if strings.HasPrefix(text, " ") {
-		return []string{text}
+// fill breaks a paragraph anew. One with lines that begin with a blank, such
+// as a list, stays as it is.
+func fill(paragraph string) string {
+	if strings.Contains("\n"+paragraph, "\n ") {
+		return paragraph
 	}
+	return strings.Join(wrap(paragraph, helpWidth), "\n")
+}
+
+// wrap breaks text into lines of at most width characters, at blanks.
+func wrap(text string, width int) []string {
 	var lines []string
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := len(lines) - 1
-		if last < 0 || len(lines[last])+1+len(word) > width {
+		if last < 0 || utf8.RuneCountInString(lines[last])+1+utf8.RuneCountInString(word) > width {
 			lines = append(lines, word)
 			continue
 		}
