@@ -103,13 +103,18 @@ func (u *upstream) dead() bool {
 
 // retire ends the opening of new streams, and the upstream when it is idle.
 func (u *upstream) retire() {
+	u.withdraw()
+	u.killIfDone()
+}
+
+// withdraw ends the opening of new streams.
+func (u *upstream) withdraw() {
 	u.retiring.Do(func() {
 		u.mu.Lock()
 		u.retired = true
 		u.mu.Unlock()
 		u.onRetire(u)
 	})
-	u.killIfDone()
 }
 
 // killIfDone kills a retired upstream that nobody uses any more.
@@ -134,7 +139,7 @@ func (u *upstream) kill() {
 				s.drop()
 			}
 		}()
-		u.retire()
+		u.withdraw()
 	})
 }
 
