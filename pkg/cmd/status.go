@@ -18,6 +18,8 @@ func newStatusCommand(f *Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is set up, and until when it is valid",
+		Long: "Show the certificate authority, the certificate and the HTTPS server that setup made, until when " +
+			"they are valid, and what the gateway pods serve. Changes nothing.",
 		Example: fmt.Sprintf(`
 			# For people
 			%[1]s status
