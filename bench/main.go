@@ -1,0 +1,56 @@
+// Command bench measures the plugin side by side with what it replaces, in one
+// run on one testbed: setup against the same done by hand and against the bare
+// minimum, its API requests, and its start-up, memory and size against
+// kubectl's. It prints a report in Markdown on stdout.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 10, "rounds of each way to set up; the ways take turns")
+	starts := flag.Int("starts", 40, "starts of each program; the programs take turns")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *rounds, *starts); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds, starts int) error {
+	bed, err := startTestbed(ctx)
+	if err != nil {
+		return err
+	}
+	defer bed.stop()
+	fmt.Printf("Measured %s on %s/%s, %d cores, load before %s, %d rounds.\n\n",
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), load(), rounds)
+	if err := benchSetup(ctx, bed, rounds); err != nil {
+		return err
+	}
+	if err := benchStart(ctx, bed, starts); err != nil {
+		return err
+	}
+	fmt.Printf("\nLoad after: %s.\n", load())
+	return nil
+}
+
+// load is the machine's load average, as far as it tells.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
+}
