@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
@@ -63,10 +64,8 @@ func (s *Setup) writer(p *Proposal) gateway.Writer {
 // again.
 func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	result := &Result{Proposal: p}
-	if !p.Plan.Empty() {
-		if err := s.DryRun(ctx, p); err != nil {
-			return result, err
-		}
+	if err := s.tryAll(ctx, p); err != nil {
+		return result, err
 	}
 	if err := s.keep(result); err != nil {
 		return result, err
@@ -81,6 +80,26 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 		return result, s.afterFailure(ctx, result, err)
 	}
 	return result, nil
+}
+
+// tryAll tries the writes before the first one is made, and plans those of the
+// Gateways afresh where somebody changed one since it was read: the question
+// on the terminal may have stood for long.
+func (s *Setup) tryAll(ctx context.Context, p *Proposal) error {
+	if p.Plan.Empty() {
+		return nil
+	}
+	err := s.DryRun(ctx, p)
+	for attempt := 0; fault.ReasonOf(err) == fault.Conflict && attempt < writeAttempts; attempt++ {
+		gateways := slices.IndexFunc(p.Plan.Changes, func(c gateway.Change) bool { return c.Kind == "Gateway" })
+		if gateways < 0 {
+			return err
+		}
+		if err = s.planAgain(ctx, p, gateways); err == nil {
+			err = s.DryRun(ctx, p)
+		}
+	}
+	return err
 }
 
 // keep stores the CA on this computer before the cluster hears of it: a
