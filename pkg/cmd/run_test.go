@@ -138,8 +138,8 @@ func TestUsageErrors(t *testing.T) {
 		want string
 	}{
 		{[]string{"frobnicate"}, "error: unknown command \"frobnicate\" for \"kubectl kftls\"\nhint: see 'kubectl kftls --help' for the commands\n"},
-		{[]string{"versoin"}, "error: unknown command \"versoin\" for \"kubectl kftls\"\nhint: did you mean version?\n"},
-		{[]string{"versoin", "--client"}, "error: unknown command \"versoin\" for \"kubectl kftls\"\nhint: did you mean version?\n"},
+		{[]string{"verzion"}, "error: unknown command \"verzion\" for \"kubectl kftls\"\nhint: did you mean version?\n"},
+		{[]string{"verzion", "--client"}, "error: unknown command \"verzion\" for \"kubectl kftls\"\nhint: did you mean version?\n"},
 		{[]string{"--bogus"}, "error: unknown flag: --bogus\nhint: see 'kubectl kftls --help' for usage\n"},
 		{[]string{"version", "--bogus"}, "error: unknown flag: --bogus\nhint: see 'kubectl kftls version --help' for usage\n"},
 		{[]string{"version", "now"}, "error: version takes no argument, but there is \"now\"\nhint: see 'kubectl kftls version --help' for usage\n"},

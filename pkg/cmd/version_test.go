@@ -172,6 +172,6 @@ func TestLogLevelShowsNoSecrets(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if !klog.V(6).Enabled() || klog.V(7).Enabled() {
-		t.Errorf("klog logs level 6: %v, level 7: %v", bool(klog.V(6).Enabled()), bool(klog.V(7).Enabled()))
+		t.Errorf("klog logs level 6: %v, level 7: %v", klog.V(6).Enabled(), klog.V(7).Enabled())
 	}
 }

@@ -82,19 +82,22 @@ func TestProgressOnATerminal(t *testing.T) {
 		want string
 	}{
 		{
-			"colour and symbols", []string{"TERM=xterm", "LANG=C.UTF-8"},
+			"colour and symbols",
+			[]string{"TERM=xterm", "LANG=C.UTF-8"},
 			"… write" + // begun
 				"\r\x1b[K" + "a note\r\n" + "… write" + // a note goes above it
 				"\r\x1b[K" + "\x1b[32m✓\x1b[0m write: 2 objects \x1b[2m(1.0s)\x1b[0m\r\n" +
 				"… verify\r\x1b[K\x1b[31m✗\x1b[0m verify \x1b[2m(1.0s)\x1b[0m\r\n",
 		},
 		{
-			"no colour, no UTF-8", []string{"TERM=xterm", "NO_COLOR=1"},
+			"no colour, no UTF-8",
+			[]string{"TERM=xterm", "NO_COLOR=1"},
 			"... write\r\x1b[Ka note\r\n... write\r\x1b[Kok write: 2 objects (1.0s)\r\n" +
 				"... verify\r\x1b[Kfailed verify (1.0s)\r\n",
 		},
 		{
-			"dumb", []string{"TERM=dumb", "LANG=C.UTF-8"},
+			"dumb",
+			[]string{"TERM=dumb", "LANG=C.UTF-8"},
 			"a note\r\n✓ write: 2 objects (1.0s)\r\n✗ verify (1.0s)\r\n",
 		},
 	} {

@@ -75,6 +75,7 @@ var verdict = map[string]string{"pass": "ok", "fail": "FAIL", "skip": "-"}
 // count puts the tests into the tally. A test with subtests counts only when
 // it failed by itself, and a package only when it failed without a test.
 func (t *testRun) count(r *recorder) {
+	t.failUnfinished()
 	for _, name := range slices.SortedFunc(maps.Keys(t.actions), compareNames) {
 		for _, line := range t.outputs[name] {
 			r.tally.noteLine(line)
@@ -94,15 +95,14 @@ func (t *testRun) count(r *recorder) {
 			}
 		}
 	}
-	t.countUnfinished(r)
 }
 
-// countUnfinished counts tests that began to print and never ended: their
-// program was killed or gave up.
-func (t *testRun) countUnfinished(r *recorder) {
-	for _, name := range slices.SortedFunc(maps.Keys(t.outputs), compareNames) {
-		if _, ended := t.actions[name]; !ended && name.test != "" && !t.startedBelow(name) {
-			r.tally.fail(name.pkg + " " + name.test + " (did not end)")
+// failUnfinished fails tests that began to print and never ended: their program
+// was killed or gave up.
+func (t *testRun) failUnfinished() {
+	for name := range t.outputs {
+		if _, ended := t.actions[name]; !ended && name.test != "" {
+			t.actions[name] = "fail"
 		}
 	}
 }
@@ -126,15 +126,6 @@ func (t *testRun) skip(r *recorder, name testName) {
 func (t *testRun) below(name testName, actions ...string) bool {
 	for other, action := range t.actions {
 		if other.isBelow(name) && slices.Contains(actions, action) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *testRun) startedBelow(name testName) bool {
-	for other := range t.outputs {
-		if other.isBelow(name) {
 			return true
 		}
 	}
