@@ -7,6 +7,10 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	// Kubeconfigs that name an auth-provider (oidc; gcp and azure get an error
+	// that says what to use instead), as kubectl takes them.
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
 )
 
 // kubeconfigFlags are kubectl's flags that choose a cluster and who asks it.
