@@ -1,8 +1,8 @@
 // Package upstream stands in for what lies behind Kubeflow's front door: the dashboard and the pipelines API.
 //
 // It shows who the gateway says you are, answers Kubeflow Pipelines' health checks and lists its runs, experiments,
-// pipelines and recurring runs, all empty, in the form that the real programs use. Everything else is the 404 of the
-// Express servers that it stands in for. Each answer carries the header X-Testbed-Stand-In.
+// pipelines and recurring runs, all empty, in the form that the real programs use; EchoPath echoes a WebSocket.
+// Everything else is the 404 of the Express servers that it stands in for. Each answer carries the header X-Testbed-Stand-In.
 package upstream
 
 import (
@@ -41,6 +41,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("/", notFound)
 	mux.HandleFunc("GET /{$}", o.page)
 	mux.HandleFunc("GET /index.html", o.page)
+	mux.HandleFunc("GET "+EchoPath, echo)
 	switch o.Component {
 	case PipelinesUI:
 		// Kubeflow's VirtualService rewrites /pipeline to /pipeline; the frontend serves both with and without it.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 )
 
@@ -126,6 +127,30 @@ func TestUnknownPathsAreExpress404(t *testing.T) {
 		if answer.Header().Get(Header) != tt.component || answer.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: headers %v", tt.method, tt.target, answer.Header())
 		}
+	}
+}
+
+func TestEchoSendsMessagesBack(t *testing.T) {
+	server := httptest.NewServer(New(Options{Component: CentralDashboard}))
+	defer server.Close()
+	stream, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(server.URL, "http")+EchoPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if answer.Header.Get(Header) != CentralDashboard {
+		t.Errorf("headers %v", answer.Header)
+	}
+	for _, message := range []string{"one", strings.Repeat("long ", 10000)} {
+		if err := stream.WriteMessage(websocket.TextMessage, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := stream.ReadMessage(); err != nil || string(got) != message {
+			t.Errorf("echoed %d bytes, %v", len(got), err)
+		}
+	}
+	if plain := ask(CentralDashboard, http.MethodGet, EchoPath, nil); plain.Code != http.StatusBadRequest {
+		t.Errorf("no WebSocket: %d", plain.Code)
 	}
 }
 
