@@ -56,14 +56,20 @@ func serve(t *testing.T, leaf *ca.Leaf) netip.AddrPort {
 	return address
 }
 
-// check runs the cases, reports each result and fails on what was not expected.
+// check runs the cases and makes a test of each result.
 func check(t *testing.T, table []Client, cases []Case) {
 	t.Helper()
 	for _, r := range Run(t.Context(), table, cases) {
-		t.Log(r)
-		if !r.OK && r.Verdict != NotRun {
-			t.Error(r)
-		}
+		t.Run(r.Client+"/"+r.Case.Host, func(t *testing.T) {
+			switch {
+			case r.Verdict == NotRun:
+				t.Skip(r)
+			case !r.OK:
+				t.Error(r)
+			default:
+				t.Log(r)
+			}
+		})
 	}
 }
 
