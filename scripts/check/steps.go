@@ -135,7 +135,7 @@ func e2e(ctx context.Context, r *recorder) {
 			return
 		}
 	}
-	r.goTest(ctx, in(".", "go", "test", "-json", "-count=1", "-timeout", "28m", "./test/e2e/..."))
+	r.goTest(ctx, in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/..."))
 }
 
 // fuzz gives each fuzz target a while of new input; its corpus is part of unit.
