@@ -20,12 +20,36 @@ import (
 // gather is how long a change waits for others of the same moment.
 const gather = 20 * time.Millisecond
 
-// entryInformer watches the node's own WorkloadEntries. Until Istio's CRD is there it
-// lists in vain, and again.
+// crdPause is between two looks whether Istio's CRDs are there.
+const crdPause = 100 * time.Millisecond
+
+// entryInformer watches the node's own WorkloadEntries.
 func (n *Node) entryInformer() cache.SharedIndexInformer {
 	return dynamicinformer.NewFilteredDynamicInformer(n.dynamic, workloadEntries, metav1.NamespaceAll, 0, cache.Indexers{}, func(o *metav1.ListOptions) {
 		o.LabelSelector = AddedLabel + "=true"
 	}).Informer()
+}
+
+// watchEntries runs the informer as soon as Istio's CRD is there.
+func (n *Node) watchEntries(ctx context.Context) {
+	for {
+		call, cancel := context.WithTimeout(ctx, callLimit)
+		_, err := n.dynamic.Resource(workloadEntries).List(call, metav1.ListOptions{Limit: 1})
+		cancel()
+		if err == nil {
+			break
+		}
+		if !sleep(ctx, crdPause) {
+			return
+		}
+	}
+	// The first sync may bring no event.
+	n.running.Go(func() {
+		if cache.WaitForCacheSync(ctx.Done(), n.entries.HasSynced) {
+			kick(n.network)
+		}
+	})
+	n.entries.RunWithContext(ctx)
 }
 
 // keepNetwork keeps EndpointSlices and WorkloadEntries as pods and Services are.
@@ -132,7 +156,7 @@ func (n *Node) dropSlices(ctx context.Context, wanted map[string]bool) error {
 // pod's already.
 func (n *Node) syncEntries(ctx context.Context) error {
 	if !n.entries.HasSynced() {
-		return nil // its first event will kick
+		return nil // watchEntries kicks when it has
 	}
 	pods, services, err := n.cluster()
 	if err != nil {

@@ -172,7 +172,7 @@ func (n *Node) follow(ctx context.Context) error {
 		return fmt.Errorf("watch the cluster: %w", err)
 	}
 	shared.Start(ctx.Done())
-	n.running.Go(func() { n.entries.RunWithContext(ctx) })
+	n.running.Go(func() { n.watchEntries(ctx) })
 
 	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

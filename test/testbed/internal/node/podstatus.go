@@ -29,7 +29,6 @@ func statusOf(pod *corev1.Pod, ip, hostIP string, podStarted time.Time, m moment
 		PodIP:     ip,
 		PodIPs:    []corev1.PodIP{{IP: ip}},
 		StartTime: &metav1.Time{Time: podStarted},
-		QOSClass:  corev1.PodQOSBurstable,
 	}
 	// A pod that ran once stays Running while its container is started again.
 	started := running || m.lastExit != nil

@@ -79,8 +79,9 @@ func (r *podRun) writeStatus(ctx context.Context, m moment) error {
 			r.setTold(m.ready)
 			return nil
 		}
-		// Gone, or another pod of that name: a status has nobody to go to.
-		if apierrors.IsNotFound(err) || apierrors.IsConflict(err) || try == publishTries || !sleep(ctx, publishPause) {
+		// Gone, or another pod of that name: the status has nobody to go to.
+		hopeless := apierrors.IsNotFound(err) || apierrors.IsConflict(err) || apierrors.IsInvalid(err)
+		if hopeless || try == publishTries || !sleep(ctx, publishPause) {
 			return fmt.Errorf("write status: %w", err)
 		}
 	}

@@ -48,7 +48,7 @@ func (n *Node) mirror(ctx context.Context, s *staticPod) error {
 			},
 		},
 		Spec: corev1.PodSpec{
-			NodeName: Name, HostNetwork: true, PriorityClassName: "system-node-critical",
+			NodeName: Name, HostNetwork: true,
 			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 			Containers:  []corev1.Container{{Name: s.container, Image: "testbed/" + s.container}},
 		},
