@@ -1,0 +1,52 @@
+// Package e2e tells stories: what a user does with the built plugin on a real
+// front door, and what must come of it. Each story is a txtar script in
+// testdata (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript).
+//
+// The stories need Linux, bin/kubectl-kftls and bin/testbed, and carry the
+// build tag e2e:
+//
+//	make build testbed
+//	go test -tags e2e ./test/e2e/...
+//	go test -tags e2e ./test/e2e -run TestStories/setup-gives-https
+//
+// They start a testbed of their own in a temporary folder. E2E_TESTBED=DIR takes
+// one that runs already, which is quicker while a story is being written.
+//
+// Stories in testdata/changing change the cluster. They run one after the
+// other, and each must leave it as it found it, which is checked. Stories in
+// testdata/looking change nothing and run side by side.
+//
+// Beside testscript's own commands, these are there; those that say what they
+// saw do so on stdout, where the commands stdout and cmp find it:
+//
+//	code N PROGRAM [ARG…]       run it; its exit code must be N
+//	until [!] PROGRAM [ARG…]    run it again and again until it succeeds (!: fails), for at most 20 s
+//	start NAME PROGRAM [ARG…]   run it in the background
+//	says NAME REGEXP            wait until what it started has printed a match, for at most 20 s
+//	signal NAME INT|TERM|KILL   send a signal to it
+//	ended NAME N                wait for its end with exit code N (-1: by a signal), for at most 60 s
+//	terminal [-answer REGEXP TEXT]… N PROGRAM [ARG…]
+//	                            run it on a terminal, type TEXT when a match appears; its exit code must be N
+//	tls HOST:PORT NAME [CAFILE] make a handshake; say the certificate, and whether CAFILE accepts it
+//	remember FILE, unchanged FILE
+//	                            write what the cluster holds; compare with it
+//	reset                       testbed reset
+//	testbed ARG…                the testbed's own program
+//	audit mark                  begin to count what the plugin asks of the API server
+//	audit requests N            it must have been N requests at most
+//	audit writes N              it must have been N real writes exactly
+//	audit tries N               it must have been N dry-run writes exactly
+//	kubeconfig FILE [-server URL] [-token TOKEN] [-bare]
+//	                            write a kubeconfig for the testbed, changed so
+//	apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]
+//	                            put a proxy before the API server; FILE is the kubeconfig that goes through it
+//	held FILE, release FILE     wait until the proxy holds a request; let it go
+//	fakeapi FILE                an API server that knows no API group; FILE is the kubeconfig
+//	askedfakeapi FILE N         it must have been asked N times exactly
+//	clients accept|refuse …     try real clients, see clients.Main
+//	notrun NAME WHY             say that something cannot run on this machine
+//
+// $FIRST and $SECOND are the addresses of the two gateway pods, $SERVER is the
+// API server's URL, $SHIPPED a file with Kubeflow's own Gateway, $PORT a free
+// port, $REPOSITORY the folder of the repository.
+package e2e

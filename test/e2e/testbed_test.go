@@ -1,0 +1,175 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// testbed is the front door that the stories act on.
+type testbed struct {
+	program    string // bin/testbed
+	dir        string
+	kubeconfig string
+	path       string // with kubectl and the plugin in front
+	server     string // https://127.A.B.1:6443
+	config     *rest.Config
+	audit      string // the API server's audit log
+}
+
+// openTestbed starts a testbed in a temporary folder and stops it when the test
+// ends, or takes the one that E2E_TESTBED names. It stops the test unless the
+// API server is a testbed's.
+func openTestbed(t *testing.T) *testbed {
+	t.Helper()
+	bed := &testbed{program: builtProgram(t, "testbed"), dir: os.Getenv("E2E_TESTBED")}
+	builtProgram(t, "kubectl-kftls")
+	if bed.dir == "" {
+		bed.dir = filepath.Join(t.TempDir(), "testbed")
+		t.Cleanup(func() { bed.stop(t) })
+		began := time.Now()
+		bed.must(t, "up", "--detach", "--audit")
+		t.Logf("the testbed was up after %s", time.Since(began).Round(100*time.Millisecond))
+	}
+	if err := bed.connect(); err != nil {
+		t.Fatal(err)
+	}
+	bed.must(t, "guard")
+	return bed
+}
+
+// builtProgram is the absolute path of a program of this repository.
+func builtProgram(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v; build it first: make build testbed", err)
+	}
+	return path
+}
+
+// upLimit is generous: a warm start takes 12 seconds.
+const upLimit = 3 * time.Minute
+
+// command runs the testbed's program on this testbed's folder.
+func (bed *testbed) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, bed.program, append(args, "--dir", bed.dir)...)
+	cmd.Env = append(bed.environment(), "KUBECONFIG="+bed.kubeconfig)
+	return cmd
+}
+
+// environment is the test's own, without what names a cluster or a state
+// folder. The user's cache folder stays: the testbed's programs lie there.
+func (bed *testbed) environment() []string {
+	var kept []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		switch strings.ToUpper(name) {
+		case "KUBECONFIG", "KFTLS_HOME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY":
+		default:
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+func (bed *testbed) run(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), upLimit)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := bed.command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("testbed %s: %w\n%s%s", strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+func (bed *testbed) must(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := bed.run(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (bed *testbed) stop(t *testing.T) {
+	if t.Failed() {
+		bed.keepLogs(t)
+	}
+	if _, err := bed.run("down"); err != nil {
+		t.Error(err)
+	}
+}
+
+// keepLogs copies the logs of a run that failed to where the other checks
+// leave theirs.
+func (bed *testbed) keepLogs(t *testing.T) {
+	kept := filepath.Join("..", "..", "bin", "check", "e2e-testbed-logs")
+	if err := os.RemoveAll(kept); err != nil {
+		t.Log(err)
+	}
+	if err := os.CopyFS(kept, os.DirFS(filepath.Join(bed.dir, "logs"))); err != nil {
+		t.Log(err)
+		return
+	}
+	t.Logf("the testbed's logs are kept in %s", kept)
+}
+
+// connect reads where the API server is and what the PATH must be.
+func (bed *testbed) connect() error {
+	variables, err := bed.env()
+	if err != nil {
+		return err
+	}
+	bed.kubeconfig, bed.path = variables["KUBECONFIG"], variables["PATH"]
+	if bed.config, err = clientcmd.BuildConfigFromFlags("", bed.kubeconfig); err != nil {
+		return err
+	}
+	bed.config.UserAgent, bed.config.QPS = harnessAgent, -1
+	bed.server = bed.config.Host
+	bed.audit = filepath.Join(bed.dir, "logs", "audit.log")
+	return nil
+}
+
+// env asks a shell what `testbed env` sets, as a user would let it.
+func (bed *testbed) env() (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), upLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", `eval "$("$0" env --dir "$1")" && printf '%s\n%s\n' "$KUBECONFIG" "$PATH"`, bed.program, bed.dir)
+	cmd.Env = bed.environment()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	lines := strings.Split(string(out), "\n")
+	if err != nil || len(lines) < 2 || lines[0] == "" {
+		return nil, fmt.Errorf("testbed env: %w\n%s%s", err, out, stderr.String())
+	}
+	return map[string]string{"KUBECONFIG": lines[0], "PATH": lines[1]}, nil
+}
+
+// address is that of a part of this testbed: the control plane is 1, the
+// gateway pods begin with 11.
+func (bed *testbed) address(last int) string {
+	host := bed.server
+	if parsed, err := url.Parse(bed.server); err == nil {
+		host = parsed.Hostname()
+	}
+	return fmt.Sprintf("%s.%d", host[:strings.LastIndex(host, ".")], last)
+}
