@@ -15,6 +15,7 @@ import (
 	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
@@ -51,15 +52,17 @@ type Options struct {
 	// Context is the value of --context, which a kubeconfig loader does not
 	// give back.
 	Context string
+	// ServerGiven tells that --server names the API server, so that a kubeconfig
+	// may be missing.
+	ServerGiven bool
 	// UserAgent is sent with each request and seen in audit logs.
 	UserAgent string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Kubeconfig is what a kubeconfig and its flags say. It is the part of
-// cli-runtime's RESTClientGetter that is used here; its ConfigFlags satisfy it,
-// but make the program twice as large (they bring kustomize with them).
+// Kubeconfig is what a kubeconfig and its flags say: the part of cli-runtime's
+// RESTClientGetter that is used here. Its ConfigFlags satisfy it.
 type Kubeconfig interface {
 	ToRESTConfig() (*rest.Config, error)
 	ToRawKubeConfigLoader() clientcmd.ClientConfig
@@ -77,8 +80,15 @@ func New(flags Kubeconfig, o Options) (*Cluster, error) {
 		return nil, configError(err)
 	}
 	c := &Cluster{Context: o.Context, Server: config.Host, clock: &serverClock{now: o.Now}}
-	if raw, err := loader.RawConfig(); err == nil && c.Context == "" {
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, configError(err)
+	}
+	if c.Context == "" {
 		c.Context = raw.CurrentContext
+	}
+	if api.IsConfigEmpty(&raw) && !o.ServerGiven && config.Host == clientcmd.ClusterDefaults.Server {
+		return nil, configError(clientcmd.ErrEmptyConfig) // and not kubectl's attempt at localhost:8080
 	}
 	if c.Namespace, _, err = loader.Namespace(); err != nil {
 		return nil, configError(err)

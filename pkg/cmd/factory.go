@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/state"
@@ -28,7 +30,7 @@ type Factory struct {
 	// Now is the clock of everything that is done.
 	Now func() time.Time
 	// ConfigFlags choose the cluster.
-	ConfigFlags *kubeconfigFlags
+	ConfigFlags *genericclioptions.ConfigFlags
 
 	cluster func() (*cluster.Cluster, error)
 	home    func() (*state.Home, error)
@@ -42,7 +44,7 @@ func newFactory(argv0 string, streams ui.Streams, env func(string) string) *Fact
 		UI:          terminal,
 		Env:         env,
 		Now:         time.Now,
-		ConfigFlags: &kubeconfigFlags{Warn: terminal.Warn},
+		ConfigFlags: newConfigFlags(terminal.Warn),
 	}
 	f.cluster = sync.OnceValues(f.openCluster)
 	f.home = sync.OnceValues(f.openHome)
@@ -59,9 +61,10 @@ func (f *Factory) Cluster(ctx context.Context) (*cluster.Cluster, error) {
 
 func (f *Factory) openCluster() (*cluster.Cluster, error) {
 	return cluster.New(f.ConfigFlags, cluster.Options{
-		Context:   f.ConfigFlags.Overrides.CurrentContext,
-		UserAgent: userAgent(),
-		Now:       f.Now,
+		Context:     *f.ConfigFlags.Context,
+		ServerGiven: *f.ConfigFlags.APIServer != "",
+		UserAgent:   userAgent(),
+		Now:         f.Now,
 	})
 }
 

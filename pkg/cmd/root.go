@@ -74,7 +74,7 @@ func newRootCommand(f *Factory, args []string) *cobra.Command {
 	root.SetErr(f.Streams.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().SortFlags = true
-	f.ConfigFlags.Add(root.PersistentFlags())
+	addConfigFlags(f.ConfigFlags, root.PersistentFlags())
 	addLogLevel(root, f)
 	root.AddCommand(verbs(f)...)
 	useKubectlHelp(root)

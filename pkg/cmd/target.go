@@ -36,7 +36,7 @@ func (t *targetFlags) resolve(f *Factory) (types.NamespacedName, error) {
 	}
 	namespace, name, found := strings.Cut(t.gateway, "/")
 	if !found {
-		namespace, name = f.ConfigFlags.Overrides.Context.Namespace, t.gateway
+		namespace, name = *f.ConfigFlags.Namespace, t.gateway
 		if namespace == "" {
 			namespace = gateway.KubeflowGateway.Namespace
 		}

@@ -119,7 +119,7 @@ func TestVersionWaitsTwoSecondsAtMost(t *testing.T) {
 var kubectlFlags = []string{
 	"as", "as-group", "as-uid", "as-user-extra", "cache-dir", "certificate-authority", "client-certificate",
 	"client-key", "cluster", "context", "disable-compression", "insecure-skip-tls-verify", "kubeconfig",
-	"namespace", "password", "request-timeout", "server", "tls-server-name", "token", "user", "username", "v",
+	"namespace", "request-timeout", "server", "tls-server-name", "token", "user", "v",
 }
 
 func TestKubeconfigFlags(t *testing.T) {
