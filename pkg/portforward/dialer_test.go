@@ -303,7 +303,7 @@ func TestRefusedUpgrades(t *testing.T) {
 		"403, WebSocket alone":   {403, status(403, metav1.StatusReasonForbidden), portforward.WebSocket, fault.Forbidden, 1},
 		"404, SPDY alone":        {404, status(404, metav1.StatusReasonNotFound), portforward.SPDY, fault.NotFound, 1},
 		"401, SPDY alone":        {401, status(401, metav1.StatusReasonUnauthorized), portforward.SPDY, fault.Unauthorized, 1},
-		"a node that is away":    {500, failure(500, metav1.StatusReasonInternalError, "error dialing backend: no route to host"), portforward.Auto, fault.Internal, 2},
+		"a node that is away":    {500, failure(500, metav1.StatusReasonInternalError, "error dialing backend: no route to host"), portforward.Auto, fault.Unreachable, 2},
 		"a proxy's 200 in place": {200, []byte("<html>"), portforward.SPDY, fault.Internal, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

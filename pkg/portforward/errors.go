@@ -70,6 +70,10 @@ func explainDial(err error, t Target) error {
 		return fault.Wrap(fault.NotFound, "kubectl get pods -n "+t.Namespace, doing)
 	case errors.Is(err, ErrLost):
 		return fault.Wrap(fault.Unreachable, "kubectl get --raw /readyz", doing)
+	case strings.Contains(err.Error(), "error dialing backend"):
+		// The API server's words for a node that it cannot reach
+		// (k8s.io/apimachinery/pkg/util/proxy/upgradeaware.go).
+		return fault.Wrap(fault.Unreachable, "check the pod's node: kubectl get nodes", doing)
 	}
 	return cluster.Explain(err, "open a port-forward to pod %s/%s", t.Namespace, t.Pod)
 }
