@@ -141,7 +141,7 @@ func (c Client) forTheRightReason(r Result) bool {
 func (c Client) try(ctx context.Context, tried Case) Answer {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	d, err := prepare(tried)
+	d, err := prepare(ctx, tried)
 	if err != nil {
 		return Answer{Failed, err.Error()}
 	}

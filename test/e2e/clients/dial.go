@@ -26,7 +26,7 @@ type Dial struct {
 	proxy *connectProxy
 }
 
-func prepare(tried Case) (Dial, error) {
+func prepare(ctx context.Context, tried Case) (Dial, error) {
 	var err error
 	if tried.CAFile, err = filepath.Abs(tried.CAFile); err != nil {
 		return Dial{}, err
@@ -35,7 +35,7 @@ func prepare(tried Case) (Dial, error) {
 	if err != nil {
 		return Dial{}, err
 	}
-	proxy, err := startProxy(tried.Address)
+	proxy, err := startProxy(ctx, tried.Address)
 	if err != nil {
 		return Dial{}, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -72,7 +72,8 @@ type output struct {
 func (d Dial) run(ctx context.Context, env []string, program string, args ...string) output {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = d.Dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.Dir, "LC_ALL=C.UTF-8"}, env...)
+	path := os.Getenv("PATH") //nolint:forbidigo // programs need the PATH on which they were found
+	cmd.Env = append([]string{"PATH=" + path, "HOME=" + d.Dir, "LC_ALL=C.UTF-8"}, env...)
 	cmd.WaitDelay = 2 * time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -69,15 +69,35 @@ func TestRunJudges(t *testing.T) {
 		{"refused", Client{Dial: says(Refused, "no")}, Case{Want: Refused}, true, "c 1.0, h: refused (no)"},
 		{"refused, unwanted", Client{Dial: says(Refused, "no")}, Case{Want: Accepted}, false, "UNEXPECTED c 1.0, h: refused, want accepted (no)"},
 		{"failed is not refused", Client{Dial: says(Failed, "no")}, Case{Want: Refused}, false, "UNEXPECTED c 1.0, h: failed, want refused (no)"},
-		{"by constraints", Client{Dial: says(Refused, "out of tree"), ConstraintText: "tree"}, Case{Want: Refused, ByConstraints: true}, true,
-			"c 1.0, h: refused (out of tree)"},
-		{"for another reason", Client{Dial: says(Refused, "expired"), ConstraintText: "tree"}, Case{Want: Refused, ByConstraints: true}, false,
-			"UNEXPECTED c 1.0, h: refused, want refused (expired)"},
+		{
+			"by constraints",
+			Client{Dial: says(Refused, "out of tree"), ConstraintText: "tree"},
+			Case{Want: Refused, ByConstraints: true},
+			true,
+			"c 1.0, h: refused (out of tree)",
+		},
+		{
+			"for another reason",
+			Client{Dial: says(Refused, "expired"), ConstraintText: "tree"},
+			Case{Want: Refused, ByConstraints: true},
+			false,
+			"UNEXPECTED c 1.0, h: refused, want refused (expired)",
+		},
 		{"applies none", Client{Dial: says(Accepted, ""), IgnoresConstraints: true}, Case{Want: Refused, ByConstraints: true}, true, "c 1.0, h: accepted"},
-		{"applies none, and refuses", Client{Dial: says(Refused, "no"), IgnoresConstraints: true}, Case{Want: Refused, ByConstraints: true}, false,
-			"UNEXPECTED c 1.0, h: refused, want accepted (no)"},
-		{"missing", Client{Find: func(context.Context) (string, error) { return "", errors.New("none here") }}, Case{Want: Accepted}, false,
-			"NOT RUN c: none here"},
+		{
+			"applies none, and refuses",
+			Client{Dial: says(Refused, "no"), IgnoresConstraints: true},
+			Case{Want: Refused, ByConstraints: true},
+			false,
+			"UNEXPECTED c 1.0, h: refused, want accepted (no)",
+		},
+		{
+			"missing",
+			Client{Find: func(context.Context) (string, error) { return "", errors.New("none here") }},
+			Case{Want: Accepted},
+			false,
+			"NOT RUN c: none here",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.client.Name, tt.tried.Host, tt.tried.Address = "c", "h", g.address

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,13 +25,13 @@ type connectProxy struct {
 	open map[net.Conn]struct{} // nil once closed
 }
 
-func startProxy(server netip.AddrPort) (*connectProxy, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+func startProxy(ctx context.Context, server netip.AddrPort) (*connectProxy, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
 	p := &connectProxy{listener: listener, server: server, open: map[net.Conn]struct{}{}}
-	p.serving.Go(p.accept)
+	p.serving.Go(func() { p.accept(ctx) })
 	return p, nil
 }
 
@@ -48,7 +49,7 @@ func (p *connectProxy) close() {
 	p.serving.Wait()
 }
 
-func (p *connectProxy) accept() {
+func (p *connectProxy) accept(ctx context.Context) {
 	for {
 		conn, err := p.listener.Accept()
 		if err != nil {
@@ -56,7 +57,7 @@ func (p *connectProxy) accept() {
 		}
 		p.serving.Go(func() {
 			if p.hold(conn) {
-				p.serve(conn)
+				p.serve(ctx, conn)
 			}
 		})
 	}
@@ -81,14 +82,14 @@ func (p *connectProxy) release(conn net.Conn) {
 	_ = conn.Close()
 }
 
-func (p *connectProxy) serve(client net.Conn) {
+func (p *connectProxy) serve(ctx context.Context, client net.Conn) {
 	defer p.release(client)
 	buffered := bufio.NewReader(client)
 	if !readConnect(buffered) {
 		_, _ = io.WriteString(client, "HTTP/1.1 405 Only CONNECT\r\nContent-Length: 0\r\n\r\n")
 		return
 	}
-	server, err := net.DialTimeout("tcp", p.server.String(), 10*time.Second)
+	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, "tcp", p.server.String())
 	if err != nil {
 		_, _ = io.WriteString(client, "HTTP/1.1 502 No connection\r\nContent-Length: 0\r\n\r\n")
 		return

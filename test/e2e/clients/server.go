@@ -34,7 +34,7 @@ func Serve(ctx context.Context, leaf *ca.Leaf) (netip.AddrPort, error) {
 	for _, issuer := range leaf.Issuers {
 		chain = append(chain, issuer.Raw)
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("serve the leaf: %w", err)
 	}

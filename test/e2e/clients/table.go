@@ -90,8 +90,10 @@ func dialOpenSSL(ctx context.Context, d Dial) Answer {
 	if d.isAddress() {
 		name = []string{"-noservername", "-verify_ip", d.Host}
 	}
-	o := d.run(ctx, nil, "openssl", append([]string{"s_client", "-connect", d.Address.String(), "-CAfile", d.CAFile,
-		"-x509_strict", "-verify_return_error", "-brief"}, name...)...)
+	o := d.run(ctx, nil, "openssl", append([]string{
+		"s_client", "-connect", d.Address.String(), "-CAfile", d.CAFile,
+		"-x509_strict", "-verify_return_error", "-brief",
+	}, name...)...)
 	switch {
 	case o.code == 0 && strings.Contains(o.text, "Verification: OK"):
 		return Answer{Accepted, "Verification: OK"}
