@@ -4,6 +4,10 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
+
+	// Kubeconfigs that name an auth-provider (oidc; gcp and azure get an error
+	// that says what to use instead), as kubectl takes them.
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
 )
 
 // newConfigFlags are kubectl's flags that choose a cluster and who asks it.

@@ -62,11 +62,22 @@ func (t *testRun) take(r *recorder, line string) {
 		t.outputs[name] = append(t.outputs[name], e.Output)
 	case "pass", "fail", "skip":
 		t.actions[name] = e.Action
-		if e.Test == "" {
-			fmt.Fprintf(r.out, "%-5s %s (%.1fs)\n", verdict[e.Action], e.Package, e.Elapsed)
-		} else if e.Action == "fail" {
-			fmt.Fprintf(r.out, "%s", strings.Join(t.outputs[name], ""))
-		}
+		t.tell(r, e)
+	}
+}
+
+// slow is from how many seconds on a test is told while the run goes on.
+const slow = 1.0
+
+// tell prints what became of packages, of tests that failed and of slow ones.
+func (t *testRun) tell(r *recorder, e event) {
+	switch {
+	case e.Test == "":
+		fmt.Fprintf(r.out, "%-5s %s (%.1fs)\n", verdict[e.Action], e.Package, e.Elapsed)
+	case e.Action == "fail":
+		fmt.Fprint(r.out, strings.Join(t.outputs[testName{e.Package, e.Test}], ""))
+	case e.Elapsed >= slow:
+		fmt.Fprintf(r.out, "%-5s   %s (%.1fs)\n", verdict[e.Action], e.Test, e.Elapsed)
 	}
 }
 

@@ -52,8 +52,7 @@ func (r *recorder) command(ctx context.Context, title string, c command) {
 		r.fail(title, err.Error())
 		return
 	}
-	r.tally.pass()
-	fmt.Fprintf(r.out, "ok    %s (%s)\n", title, time.Since(began).Round(100*time.Millisecond))
+	r.pass(fmt.Sprintf("%s (%s)", title, time.Since(began).Round(100*time.Millisecond)))
 }
 
 // exec runs a command to its end. When the context ends it is interrupted, and
@@ -74,6 +73,11 @@ func (r *recorder) exec(ctx context.Context, c command, out io.Writer) error {
 		return fmt.Errorf("%s: %w", c.args[0], exit)
 	}
 	return err
+}
+
+func (r *recorder) pass(title string) {
+	r.tally.pass()
+	fmt.Fprintf(r.out, "ok    %s\n", title)
 }
 
 func (r *recorder) fail(title, why string) {

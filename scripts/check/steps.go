@@ -116,8 +116,20 @@ func findLinter(ctx context.Context) (path, whyNot string) {
 	return "", "golangci-lint " + golangciLint + " is not here; make tools builds it"
 }
 
+// maxPluginSize in bytes: two thirds of kubectl's.
+const maxPluginSize = 38_000_000
+
 func build(ctx context.Context, r *recorder) {
 	r.command(ctx, "build the plugin", in(".", "make", "build"))
+	title := fmt.Sprintf("the plugin has at most %d bytes", maxPluginSize)
+	switch info, err := os.Stat(filepath.Join("bin", "kubectl-kftls")); {
+	case err != nil:
+		r.fail(title, err.Error())
+	case info.Size() > maxPluginSize:
+		r.fail(title, fmt.Sprintf("it has %d", info.Size()))
+	default:
+		r.pass(fmt.Sprintf("%s: %d", title, info.Size()))
+	}
 }
 
 func testbed(ctx context.Context, r *recorder) {
