@@ -67,11 +67,14 @@ func (o *caOptions) run(ctx context.Context) error {
 	}
 	dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
 	defer dialer.Close()
-	authority, err := setup.Inspector{
+	authority, isNew, err := setup.Inspector{
 		Cluster: cluster, Home: home, Dialer: dialer, Gateway: target, SecretName: o.secretName, Now: o.factory.Now,
 	}.Authority(ctx)
 	if err != nil {
 		return err
+	}
+	if isNew {
+		o.factory.UI.Note("note: this CA is new to this computer; compare it with who made it: SHA-256 %s", authority.Fingerprint())
 	}
 	text, err := o.render(authority, home, state.Origin{Server: cluster.Server, Gateway: target.String()})
 	if err != nil {
