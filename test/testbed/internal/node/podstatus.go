@@ -18,6 +18,9 @@ type moment struct {
 	lastExit         *corev1.ContainerStateTerminated
 }
 
+// crashLoop is the reason of a container that waits to be started again.
+const crashLoop = "CrashLoopBackOff"
+
 // statusOf is the pod status that a kubelet would write at that moment. The conditions of
 // before keep their time of transition unless they changed.
 func statusOf(pod *corev1.Pod, ip, hostIP string, podStarted time.Time, m moment, before []corev1.PodCondition, now time.Time) corev1.PodStatus {
@@ -59,6 +62,10 @@ func containerStatus(pod *corev1.Pod, c corev1.Container, m moment) corev1.Conta
 		Started:      new(m.waiting == ""),
 	}
 	status.LastTerminationState.Terminated = m.lastExit
+	if m.waiting == crashLoop && m.restarts == 0 { // the first crash has no back-off yet
+		status.State.Terminated, status.LastTerminationState.Terminated = m.lastExit, nil
+		return status
+	}
 	if m.waiting != "" {
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: m.waiting, Message: m.message}
 		return status

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,18 +29,20 @@ func slicesFor(service *corev1.Service, pods []*corev1.Pod) []*discoveryv1.Endpo
 		ports := portsFor(service, pod)
 		key := portsKey(ports)
 		if byPorts[key] == nil {
-			byPorts[key] = newSlice(service, key, ports)
+			byPorts[key] = newSlice(service, ports)
 		}
 		byPorts[key].Endpoints = append(byPorts[key].Endpoints, endpointFor(service, pod))
 	}
 	if len(byPorts) == 0 { // the real controller keeps an empty one too
-		byPorts[""] = newSlice(service, "", nil)
+		byPorts[""] = newSlice(service, nil)
 	}
 	all := make([]*discoveryv1.EndpointSlice, 0, len(byPorts))
-	for _, slice := range byPorts {
-		all = append(all, slice)
+	for i, key := range slices.Sorted(maps.Keys(byPorts)) {
+		// Named by its place, not by its ports: the real controller too writes new ports
+		// into the slice that it has.
+		byPorts[key].Name = service.Name + "-" + digest(string(service.UID) + itoa(i))[:5]
+		all = append(all, byPorts[key])
 	}
-	slices.SortFunc(all, func(a, b *discoveryv1.EndpointSlice) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -60,11 +63,10 @@ func selected(service *corev1.Service, pods []*corev1.Pod) []*corev1.Pod {
 	return out
 }
 
-func newSlice(service *corev1.Service, key string, ports []discoveryv1.EndpointPort) *discoveryv1.EndpointSlice {
+func newSlice(service *corev1.Service, ports []discoveryv1.EndpointPort) *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: service.Namespace,
-			Name:      service.Name + "-" + digest(string(service.UID) + key)[:5],
 			Labels: map[string]string{
 				discoveryv1.LabelServiceName: service.Name,
 				discoveryv1.LabelManagedBy:   sliceManager,
