@@ -127,12 +127,3 @@ func describe(c *x509.Certificate) string {
 	}
 	return short(Fingerprint(c))
 }
-
-// MadeByKftls tells whether data begins with a certificate that an authority
-// of this program signed, its own included. It goes by the issuer's name, which
-// proves nothing to a foe: it only keeps us from overwriting files of others
-// by mistake.
-func MadeByKftls(data []byte) bool {
-	certificates, err := decodeCertificates(data)
-	return err == nil && strings.HasPrefix(certificates[0].Issuer.CommonName, nameStart)
-}

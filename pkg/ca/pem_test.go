@@ -162,20 +162,18 @@ func TestParseBundle(t *testing.T) {
 	}
 }
 
-func TestMadeByKftls(t *testing.T) {
+func TestMadeHere(t *testing.T) {
 	a := mustAuthority(t, AuthorityOptions{Permit: DefaultNames()})
 	l := mustLeaf(t, a, LeafOptions{Names: DefaultNames()})
 	for name, tt := range map[string]struct {
-		data []byte
-		want bool
+		certificate *x509.Certificate
+		want        bool
 	}{
-		"CA":      {a.CertificatePEM(), true},
-		"leaf":    {l.ChainPEM(), true},
-		"key":     {mustKeyPEM(t, a), false},
-		"nothing": {nil, false},
-		"foreign": {encodeCertificates(withCriticalExtension(t)), false},
+		"CA":      {a.Certificate, true},
+		"leaf":    {l.Certificate, true},
+		"foreign": {withCriticalExtension(t), false},
 	} {
-		if got := MadeByKftls(tt.data); got != tt.want {
+		if got := MadeHere(tt.certificate); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -276,6 +274,6 @@ func FuzzParseLeaf(f *testing.F) {
 		}
 		_ = got.Unfit(a, DefaultNames(), ECDSAP256, noon)
 		_ = Text(got.Certificate)
-		_ = MadeByKftls(chain)
+		_ = MadeHere(got.Certificate)
 	})
 }

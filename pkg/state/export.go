@@ -64,6 +64,9 @@ func writeTemps(dir string, files []File) ([]string, error) {
 
 // CheckExport tells, before anything is written, whether Export would refuse.
 func CheckExport(dir string, files []File, overwrite bool) error {
+	if err := checkFolder(dir); err != nil {
+		return fault.New(fault.LocalState, "export to another folder", "export to %s: %w", dir, err)
+	}
 	var foreign []string
 	for _, file := range files {
 		if file.Name != filepath.Base(file.Name) || file.Name == "." || file.Name == ".." {
@@ -83,6 +86,27 @@ func CheckExport(dir string, files []File, overwrite bool) error {
 			"%s would be overwritten", strings.Join(foreign, ", "))
 	}
 	return nil
+}
+
+// checkFolder tells whether files can be made in dir, or in what is there of the
+// path to it.
+func checkFolder(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	return checkWritable(dir)
 }
 
 // replaceable tells whether the file at path is missing or ours. What is not a

@@ -48,7 +48,12 @@ func TestExportOverOthers(t *testing.T) {
 			for file, content := range tt.present {
 				writeFile(t, filepath.Join(dir, file), content, 0o600)
 			}
+			checked := CheckExport(dir, exported(), tt.overwrite)
+			wantFiles(t, dir, tt.present)
 			err := Export(dir, exported(), tt.overwrite)
+			if (checked == nil) != (err == nil) {
+				t.Errorf("checked: %v, exported: %v", checked, err)
+			}
 			if tt.text != "" {
 				mustRefuse(t, err, tt.text)
 				if !strings.Contains(fault.HintOf(err), "--overwrite") {
@@ -70,6 +75,13 @@ func TestExportOverOthers(t *testing.T) {
 	}
 }
 
+func TestCheckExportMakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	if err := CheckExport(dir, exported(), false); err != nil || exists(dir) {
+		t.Errorf("checked: %v; the folder is there: %v", err, exists(dir))
+	}
+}
+
 func TestExportRefuses(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "../ca.crt", "a/b"} {
 		err := Export(t.TempDir(), []File{{Name: name}}, true)
@@ -86,6 +98,7 @@ func TestExportRefuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "", 0o600)
 	mustRefuse(t, Export(file, exported(), true), "make the folder")
+	mustRefuse(t, CheckExport(file, exported(), true), "is not a folder")
 }
 
 // wantFiles checks that dir holds exactly these files.

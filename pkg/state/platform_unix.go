@@ -40,6 +40,14 @@ func checkSecret(path string) error {
 	return nil
 }
 
+// checkWritable asks without writing.
+func checkWritable(dir string) error {
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", dir, err)
+	}
+	return nil
+}
+
 // syncDir brings the names in a folder to the disk.
 func syncDir(dir string) error {
 	f, err := os.Open(dir)

@@ -107,6 +107,9 @@ func TestFoldersThatCannotBeWritten(t *testing.T) {
 	_, err = h.SaveAuthority(newAuthority(t), home)
 	mustRefuse(t, err, "save the certificate authority")
 	mustRefuse(t, Export(dir, exported(), true), "export to "+dir)
+	for _, below := range []string{dir, filepath.Join(dir, "a", "b")} {
+		mustRefuse(t, CheckExport(below, exported(), true), dir+" cannot be written: permission denied")
+	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
