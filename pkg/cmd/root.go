@@ -93,6 +93,7 @@ func verbs(f *Factory) []*cobra.Command {
 		newSetupCommand(f),
 		newTeardownCommand(f),
 		newStatusCommand(f),
+		newPortForwardCommand(f),
 		newCACommand(f),
 		newVersionCommand(f),
 		newCompletionCommand(f),

@@ -51,6 +51,10 @@ const (
 // KubeflowGateway is the Gateway that every VirtualService of Kubeflow names.
 var KubeflowGateway = types.NamespacedName{Namespace: "kubeflow", Name: "kubeflow-gateway"}
 
+// KubeflowIngress is the Service in front of the gateway pods, as Kubeflow's
+// manifests create it.
+var KubeflowIngress = types.NamespacedName{Namespace: kubeflowServiceNamespace, Name: kubeflowService}
+
 func gatewaysIn(version string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: istioGroup, Version: version, Resource: "gateways"}
 }
