@@ -70,7 +70,12 @@ without root and without a cluster.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().StringVar(&a.dir, "dir", "", "folder of this testbed (default: in the user's cache folder)")
-	root.AddCommand(a.buildCommand())
+	root.AddCommand(
+		a.buildCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.envCommand(), a.logsCommand(),
+		a.verbCommand("wait", "Return when every Envoy has taken what the API server holds", "wait"),
+		a.verbCommand("reset", "Go back to the front door as shipped", "reset"),
+		a.restartCommand(), a.gatewayCommand(), a.upstreamCommand(),
+	)
 	return root
 }
 

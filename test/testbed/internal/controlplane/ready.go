@@ -1,0 +1,35 @@
+//go:build linux
+
+package controlplane
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+)
+
+// readyPeriod is how often the API server is asked whether it is ready.
+const readyPeriod = 30 * time.Millisecond
+
+// WaitReady waits until the API server says that it is ready, which needs etcd.
+// On the end of ctx the error tells what it said last.
+func (c Config) WaitReady(ctx context.Context, config *rest.Config) error {
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	for {
+		body, err := client.RESTClient().Get().AbsPath("/readyz").Do(ctx).Raw()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("kube-apiserver is not ready: %w: %s", err, body)
+		case <-time.After(readyPeriod):
+		}
+	}
+}
