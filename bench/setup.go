@@ -24,7 +24,7 @@ func benchSetup(ctx context.Context, bed *testbed, rounds int) error {
 		{series: series{name: "`kubectl kftls setup`, to verified"}, prepare: nothing, do: bed.setup, undo: bed.teardown},
 		{series: series{name: "by hand: openssl, kubectl, curl until it answers"}, prepare: hand.prepare, do: hand.do, undo: hand.undo},
 	}
-	var first, again int
+
 	for round := range rounds {
 		for _, w := range ways {
 			if err := w.turn(ctx, bed); err != nil {
