@@ -25,9 +25,11 @@ type subnet struct{ base netip.Addr }
 
 // parseSubnet reads "127.0.71.0/24", or its first three octets.
 func parseSubnet(text string) (subnet, error) {
-	short := strings.TrimSuffix(strings.TrimSuffix(text, "/24"), ".0")
-	base, err := netip.ParseAddr(short + ".0")
-	if err != nil || !base.Is4() || !base.IsLoopback() {
+	base, err := netip.ParseAddr(strings.TrimSuffix(text, "/24"))
+	if err != nil {
+		base, err = netip.ParseAddr(text + ".0")
+	}
+	if err != nil || !base.Is4() || !base.IsLoopback() || lastOctet(base) != 0 {
 		return subnet{}, fmt.Errorf("read the subnet %q: want an IPv4 loopback /24 such as 127.0.71.0/24", text)
 	}
 	return subnet{base}, nil

@@ -170,8 +170,8 @@ func tailOffset(file *os.File, lines int64) (int64, error) {
 		return 0, nil
 	}
 	end, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, err
+	if err != nil || lines == 0 {
+		return end, err
 	}
 	buffer := make([]byte, 32<<10)
 	for position := end; position > 0; {

@@ -102,12 +102,6 @@ type Node struct {
 // Start registers the node, begins to serve its ports and to run pods, and returns. All of
 // it ends with ctx, processes by SIGKILL; Wait returns when it has.
 func Start(ctx context.Context, c Config) (*Node, error) {
-	if c.Logf == nil {
-		c.Logf = func(string, ...any) {}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	n, err := newNode(ctx, c)
 	if err != nil {
 		return nil, err
@@ -126,6 +120,12 @@ func newNode(ctx context.Context, c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Logf == nil {
+		c.Logf = func(string, ...any) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.NameProxy == "" {
 		c.NameProxy = "http://" + network.at(controlPlaneOctet).String() + ":" + itoa(NameProxyPort)
 	}
@@ -140,13 +140,17 @@ func newNode(ctx context.Context, c Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make client: %w", err)
 	}
+	return assemble(ctx, c, network, client, objects), nil
+}
+
+func assemble(ctx context.Context, c Config, network subnet, client kubernetes.Interface, objects dynamic.Interface) *Node {
 	return &Node{
 		config: c, subnet: network, client: client, dynamic: objects, ctx: ctx,
 		addresses: newAddresses(network),
 		network:   make(chan struct{}, 1), fronts: make(chan struct{}, 1),
 		runs: map[types.UID]*podRun{}, byName: map[types.NamespacedName]*podRun{},
 		statics: map[types.NamespacedName]*staticPod{},
-	}, nil
+	}
 }
 
 // follow watches the cluster, and returns when it knows what is there.

@@ -82,7 +82,7 @@ func (n *Node) podGone(object any) {
 		run.beginEnd(0)
 	}
 	if static != nil {
-		n.inBackground(func(ctx context.Context) error { return n.mirror(ctx, static) })
+		n.inBackground(func(ctx context.Context) error { return n.keepMirror(ctx, static) })
 	}
 }
 

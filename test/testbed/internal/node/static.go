@@ -32,7 +32,17 @@ func (n *Node) AddStatic(name, container, logFile string, startedAt time.Time, p
 	n.mu.Lock()
 	n.statics[static.name] = static
 	n.mu.Unlock()
-	n.inBackground(func(ctx context.Context) error { return n.mirror(ctx, static) })
+	n.inBackground(func(ctx context.Context) error { return n.keepMirror(ctx, static) })
+}
+
+// keepMirror writes the mirror pod, again if that fails, until ctx ends.
+func (n *Node) keepMirror(ctx context.Context, s *staticPod) error {
+	for {
+		err := n.mirror(ctx, s)
+		if err == nil || !sleep(ctx, retryPause) {
+			return err
+		}
+	}
 }
 
 // mirror writes the pod of a static program.
