@@ -25,8 +25,8 @@
 //	says NAME REGEXP            wait until what it started has printed a match, for at most 20 s
 //	signal NAME INT|TERM|KILL   send a signal to it
 //	ended NAME N                wait for its end with exit code N (-1: by a signal), for at most 60 s
-//	terminal [-answer REGEXP TEXT]… N PROGRAM [ARG…]
-//	                            run it on a terminal, type TEXT when a match appears; its exit code must be N
+//	terminal [-answer REGEXP TEXT]… [-interrupt REGEXP] N PROGRAM [ARG…]
+//	                            run it on a terminal, type TEXT or Ctrl-C when a match appears; its exit code must be N
 //	tls HOST:PORT NAME [CAFILE] make a handshake; say the certificate, and whether CAFILE accepts it
 //	remember FILE, unchanged FILE
 //	                            write what the cluster holds; compare with it

@@ -155,12 +155,19 @@ type answer struct {
 // the window showed is stdout afterwards.
 func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	var answers []answer
-	for len(args) > 2 && args[0] == "-answer" {
-		answers = append(answers, answer{regexp.MustCompile(args[1]), args[2]})
-		args = args[3:]
+	for {
+		if len(args) > 2 && args[0] == "-answer" {
+			answers = append(answers, answer{regexp.MustCompile(args[1]), args[2] + "\n"})
+			args = args[3:]
+		} else if len(args) > 1 && args[0] == "-interrupt" {
+			answers = append(answers, answer{regexp.MustCompile(args[1]), "\x03"})
+			args = args[2:]
+		} else {
+			break
+		}
 	}
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: terminal [-answer REGEXP TEXT]... N PROGRAM [ARG...]")
+		ts.Fatalf("usage: terminal [-answer REGEXP TEXT]... [-interrupt REGEXP] N PROGRAM [ARG...]")
 	}
 	cmd := program(ts, args[1:])
 	// A new session, with the terminal as its own, as a shell's is.
@@ -193,7 +200,7 @@ func watch(window *os.File, shown *buffer, answers []answer) error {
 		n, err := window.Read(part)
 		_, _ = shown.Write(part[:n]) // never fails
 		if len(answers) > 0 && answers[0].question.MatchString(shown.String()) {
-			if _, err := io.WriteString(window, answers[0].text+"\n"); err != nil {
+			if _, err := io.WriteString(window, answers[0].text); err != nil {
 				return err
 			}
 			answers = answers[1:]
