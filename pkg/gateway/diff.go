@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	udiff "github.com/aymanbagabas/go-udiff"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -69,7 +70,22 @@ func masked(change Change) (before, after *unstructured.Unstructured) {
 			is[key] = "***"
 		}
 	}
+	maskLastApplied(before)
+	maskLastApplied(after)
 	return before, after
+}
+
+// maskLastApplied hides the whole Secret that `kubectl apply` keeps once more
+// in an annotation.
+func maskLastApplied(object *unstructured.Unstructured) {
+	if object == nil {
+		return
+	}
+	annotations := object.GetAnnotations()
+	if _, ok := annotations[corev1.LastAppliedConfigAnnotation]; ok {
+		annotations[corev1.LastAppliedConfigAnnotation] = "***"
+		object.SetAnnotations(annotations)
+	}
 }
 
 func copyOf(object *unstructured.Unstructured) *unstructured.Unstructured {
