@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,9 +40,9 @@ func diagnose(err error) (fault.Reason, string) {
 		return fault.Conflict, "somebody changed it at the same time: run the command again"
 	case isNotFound(err):
 		return fault.NotFound, ""
-	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
+	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return fault.Timeout, "check the API server: kubectl get --raw /readyz; a longer wait: --request-timeout 60s"
-	case isDial(err):
+	case isDial(err), apierrors.IsServiceUnavailable(err):
 		return fault.Unreachable, "check the context and the network: kubectl config current-context; kubectl get --raw /readyz"
 	}
 	return fault.Internal, ""
@@ -50,13 +50,20 @@ func diagnose(err error) (fault.Reason, string) {
 
 func isNotFound(err error) bool { return apierrors.IsNotFound(err) }
 
+// isTimeout tells the time-outs of package net, wherever they are in the chain.
+func isTimeout(err error) bool {
+	var wait net.Error
+	return errors.As(err, &wait) && wait.Timeout()
+}
+
 // isCredentialPlugin tells a failed exec credential plugin, which client-go
 // reports in this form only (plugin/pkg/client/auth/exec/exec.go).
 func isCredentialPlugin(err error) bool {
 	return strings.Contains(err.Error(), "getting credentials: exec")
 }
 
-// isDial tells a failure on the way to the API server: name, connection, TLS.
+// isDial tells a failure on the way to the API server: name, connection, TLS,
+// or an answer that is none. client-go passes on what net/http returns.
 func isDial(err error) bool {
 	var (
 		dial      *net.OpError
@@ -64,7 +71,8 @@ func isDial(err error) bool {
 		authority x509.UnknownAuthorityError
 		host      x509.HostnameError
 		invalid   x509.CertificateInvalidError
+		transport *url.Error
 	)
-	return errors.As(err, &dial) || errors.As(err, &name) || errors.As(err, &authority) ||
+	return errors.As(err, &transport) || errors.As(err, &dial) || errors.As(err, &name) || errors.As(err, &authority) ||
 		errors.As(err, &host) || errors.As(err, &invalid)
 }
