@@ -64,7 +64,7 @@ func Discover(ctx context.Context, c *cluster.Cluster, o DiscoverOptions) (*Fron
 	if err == nil {
 		err = finder.requirePods()
 	}
-	if err != nil && !o.PodsOptional {
+	if err != nil && !(o.PodsOptional && isWithoutPods(err)) {
 		return nil, err
 	}
 	if finder.door.Ingress == nil {
@@ -74,6 +74,16 @@ func Discover(ctx context.Context, c *cluster.Cluster, o DiscoverOptions) (*Fron
 		}}
 	}
 	return finder.door, nil
+}
+
+// isWithoutPods tells that Service or pods are missing or may not be read, and
+// not that the cluster failed to answer.
+func isWithoutPods(err error) bool {
+	switch fault.ReasonOf(err) {
+	case fault.NotFound, fault.NoReadyPod, fault.Forbidden:
+		return true
+	}
+	return false
 }
 
 type finder struct {

@@ -46,14 +46,23 @@ func (f *finder) requirePods() error {
 	if n := len(f.door.Ingress.Pods); n > 0 {
 		state = fmt.Sprintf("%d found, none ready", n)
 	}
+	wanted := selector(f.door.Gateway)
+	if len(wanted) == 0 {
+		wanted = f.door.Ingress.Object.Spec.Selector
+	}
 	return fault.New(fault.NoReadyPod,
-		fmt.Sprintf("kubectl -n %s get pods -l %s", namespace, labels.FormatLabels(selector(f.door.Gateway))),
+		fmt.Sprintf("kubectl -n %s get pods -l %s", namespace, labels.FormatLabels(wanted)),
 		"no gateway pod behind Service %s is ready: %s", f.door.ServiceName(), state)
 }
 
 // serviceByPods finds the gateway pods by the Gateway's selector, and a
 // Service in their namespace that selects them.
 func (f *finder) serviceByPods(ctx context.Context, wanted map[string]string) (*corev1.Service, error) {
+	if len(wanted) == 0 {
+		return nil, fault.New(fault.NotFound, "kubectl get services -A",
+			"there is no Service %s/%s, and Gateway %s has no selector that would lead to another one",
+			kubeflowServiceNamespace, kubeflowService, f.door.Name())
+	}
 	query := labels.FormatLabels(wanted)
 	pods, err := f.cluster.Core.Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{LabelSelector: query})
 	if apierrors.IsForbidden(err) {
