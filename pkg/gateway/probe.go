@@ -56,7 +56,7 @@ func shake(ctx context.Context, road Road, name string) (*tls.Conn, error) {
 }
 
 // Accepts tells whether a client that trusts roots (nil: the system's) accepts
-// a served chain for a name. The error is Go's own text.
+// a served chain for a name ("": any). The error is Go's own text.
 func Accepts(chain []*x509.Certificate, roots *x509.CertPool, name string, now time.Time) error {
 	if len(chain) == 0 {
 		return errors.New("no certificate was served")
@@ -71,10 +71,11 @@ func Accepts(chain []*x509.Certificate, roots *x509.CertPool, name string, now t
 	return err
 }
 
-// EndsIn tells whether a served chain contains an issuer by its fingerprint.
+// EndsIn tells whether a served chain contains an issuer by its fingerprint. It
+// recognises what we have put there; whether the issuer signed, Accepts tells.
 func EndsIn(chain []*x509.Certificate, fingerprint string) bool {
-	for _, certificate := range chain[1:] {
-		if ca.Fingerprint(certificate) == fingerprint {
+	for i, certificate := range chain {
+		if i > 0 && ca.Fingerprint(certificate) == fingerprint {
 			return true
 		}
 	}
@@ -105,8 +106,8 @@ var guardedPaths = []string{"/", "/jupyter/", "/pipeline/apis/v2beta1/healthz"}
 const largestAnswer = 64 << 10
 
 // Ask sends the same requests without a session that Guard compares, over
-// TLS when name is not empty, and returns the answers in a fixed order.
-// Redirects are not followed.
+// TLS or plain, and returns the answers in a fixed order. Redirects are not
+// followed.
 func Ask(ctx context.Context, road Road, isTLS bool, host string) ([]Answer, error) {
 	transport := &http.Transport{
 		DisableCompression: true,

@@ -61,9 +61,15 @@ const (
 // is seen not to guard, else Timeout or Interrupted.
 func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
 	pause := firstPause
+	var verdict *Verdict
+	var err error
 	for {
-		verdict, err := v.look(ctx)
-		if err == nil || fault.ReasonOf(err) == fault.Unguarded {
+		seen, seenErr := v.look(ctx)
+		isDecided := seenErr == nil || fault.ReasonOf(seenErr) == fault.Unguarded
+		if isDecided || verdict == nil || ctx.Err() == nil { // a look that was cut short tells less than the one before
+			verdict, err = seen, seenErr
+		}
+		if isDecided {
 			return verdict, err
 		}
 		select {
@@ -101,11 +107,14 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 		return verdict, fault.New(fault.NoReadyPod, "", "no gateway pod is ready")
 	}
 	answers := make([][]Answer, len(pods))
+	// A door without a guard is reported at once: no other answer is waited for.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var group errgroup.Group
 	for i, pod := range pods {
 		verdict.Pods = append(verdict.Pods, pod.Name)
 		group.Go(func() (err error) {
-			answers[i], err = v.lookAt(ctx, pod)
+			answers[i], err = v.lookAt(ctx, stop, pod)
 			return err
 		})
 	}
@@ -122,8 +131,9 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 	return verdict, err
 }
 
-// lookAt checks one pod: the certificate under each name, and the guard.
-func (v Verification) lookAt(ctx context.Context, pod portforward.Pod) ([]Answer, error) {
+// lookAt checks one pod: the certificate under each name, and the guard. It
+// calls stop when that is missing.
+func (v Verification) lookAt(ctx context.Context, stop func(), pod portforward.Pod) ([]Answer, error) {
 	road, err := v.Door.Tunnel(v.Dialer, pod, v.Port)
 	if err != nil {
 		return nil, err
@@ -140,7 +150,11 @@ func (v Verification) lookAt(ctx context.Context, pod portforward.Pod) ([]Answer
 		if answers, err = Ask(ctx, road, true, SampleName(v.Names[0])); err != nil {
 			return fault.New(fault.Verification, "", "ask pod %s over HTTPS: %w", pod.Name, err)
 		}
-		return Guard(v.Plain, answers)
+		err = Guard(v.Plain, answers)
+		if fault.ReasonOf(err) == fault.Unguarded {
+			stop()
+		}
+		return err
 	})
 	group.Go(func() error { return v.judge(chain, pod.Name, v.Names[0]) })
 	for _, name := range v.Names[1:] {
@@ -190,13 +204,17 @@ func (d *FrontDoor) Tunnel(dialer portforward.Dialer, pod portforward.Pod, port 
 }
 
 // AskPlain takes the answers of the plain HTTP server to requests without a
-// session, and none when the Gateway has no such server.
+// session, and none when the Gateway has no such server or its pods cannot
+// listen there.
 func (d *FrontDoor) AskPlain(ctx context.Context, dialer portforward.Dialer, host string) ([]Answer, error) {
 	server, ok := d.PlainServer()
 	if !ok {
 		return nil, nil
 	}
 	road, err := d.Tunnel(dialer, d.ReadyPods()[0], server.Number)
+	if fault.ReasonOf(err) == fault.NoServicePort {
+		return nil, nil // istiod gives the pods no listener for it
+	}
 	if err != nil {
 		return nil, err
 	}
