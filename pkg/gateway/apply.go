@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
 // writeTimeout bounds one write, which is not cut short by Ctrl-C: half a
@@ -118,9 +121,8 @@ type patchOperation struct {
 func (w Writer) patchServers(ctx context.Context, client dynamic.ResourceInterface, change Change, dryRun []string) (*unstructured.Unstructured, error) {
 	operations := []patchOperation{
 		{Op: "replace", Path: "/metadata/resourceVersion", Value: change.Before.GetResourceVersion()},
-		{Op: "test", Path: "/spec/servers", Value: rawServers(change.Before)},
-		{Op: "replace", Path: "/spec/servers", Value: rawServers(change.After)},
 	}
+	operations = append(operations, serverOperations(change)...)
 	operations = append(operations, annotationOperations(change)...)
 	return w.patch(ctx, client, change, operations, dryRun)
 }
@@ -133,6 +135,23 @@ func (w Writer) patch(ctx context.Context, client dynamic.ResourceInterface, cha
 	return client.Patch(ctx, change.Before.GetName(), types.JSONPatchType, body, metav1.PatchOptions{
 		FieldManager: w.Manager, DryRun: dryRun,
 	})
+}
+
+// serverOperations replaces the list as a whole; a Gateway may have none yet.
+func serverOperations(change Change) []patchOperation {
+	before, after := rawServers(change.Before), rawServers(change.After)
+	switch {
+	case reflect.DeepEqual(before, after):
+		return nil
+	case before == nil:
+		return []patchOperation{{Op: "add", Path: "/spec/servers", Value: after}}
+	case after == nil:
+		return []patchOperation{{Op: "remove", Path: "/spec/servers"}}
+	}
+	return []patchOperation{
+		{Op: "test", Path: "/spec/servers", Value: before},
+		{Op: "replace", Path: "/spec/servers", Value: after},
+	}
 }
 
 // annotationOperations writes or removes our one annotation, and the map
@@ -154,6 +173,10 @@ func annotationOperations(change Change) []patchOperation {
 	return nil
 }
 
+// giveBackAttempts bounds the fresh reads when others change the Gateway at the
+// same time. A GitOps controller does so within milliseconds of our write.
+const giveBackAttempts = 5
+
 // giveBack returns spec.servers to who owned it before. A patch that changes
 // the servers cannot do it, the API server would take our change as a claim.
 func (w Writer) giveBack(ctx context.Context, change Change, stored *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -165,13 +188,30 @@ func (w Writer) giveBack(ctx context.Context, change Change, stored *unstructure
 	if w.Now != nil {
 		now = w.Now
 	}
-	fields, changed := givenBack(stored.GetManagedFields(), owner, now())
-	if !changed {
-		return stored, nil
+	var err error
+	for range giveBackAttempts {
+		fields, changed := givenBack(stored.GetManagedFields(), owner, now())
+		if !changed {
+			return stored, nil
+		}
+		var result *unstructured.Unstructured
+		result, err = w.patch(ctx, w.client(change), change, []patchOperation{
+			{Op: "replace", Path: "/metadata/resourceVersion", Value: stored.GetResourceVersion()},
+			{Op: "replace", Path: "/metadata/managedFields", Value: fields},
+		}, nil)
+		if err == nil {
+			return result, nil
+		}
+		if !apierrors.IsConflict(err) {
+			break
+		}
+		if stored, err = w.client(change).Get(ctx, change.Before.GetName(), metav1.GetOptions{}); err != nil {
+			break
+		}
 	}
-	result, err := w.patch(ctx, w.client(change), change, []patchOperation{
-		{Op: "replace", Path: "/metadata/resourceVersion", Value: stored.GetResourceVersion()},
-		{Op: "replace", Path: "/metadata/managedFields", Value: fields},
-	}, nil)
-	return result, cluster.Explain(err, "give the servers of Gateway %s back to their owner", change.Object())
+	err = cluster.Explain(err, "give the servers of Gateway %s back to their owner", change.Object())
+	return stored, fault.Wrap(fault.ReasonOf(err), giveBackHint, err)
 }
+
+const giveBackHint = "the servers are as they were, but count as changed by us: " +
+	"let the next 'kubectl apply --server-side' of the Gateway take them with --force-conflicts"
