@@ -67,16 +67,16 @@ func (o *caOptions) run(ctx context.Context) error {
 	}
 	dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
 	defer dialer.Close()
-	authority, isNew, err := setup.Inspector{
+	inForce, err := setup.Inspector{
 		Cluster: cluster, Home: home, Dialer: dialer, Gateway: target, SecretName: o.secretName, Now: o.factory.Now,
 	}.Authority(ctx)
 	if err != nil {
 		return err
 	}
-	if isNew {
-		o.factory.UI.Note("note: this CA is new to this computer; compare it with who made it: SHA-256 %s", authority.Fingerprint())
+	if inForce.IsNew {
+		o.factory.UI.Note("note: this CA is new to this computer; compare it with who made it: SHA-256 %s", inForce.Fingerprint())
 	}
-	text, err := o.render(authority, home, state.Origin{Server: cluster.Server, Gateway: target.String()})
+	text, err := o.render(inForce, home)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (o *caOptions) run(ctx context.Context) error {
 	return err
 }
 
-func (o *caOptions) render(authority *ca.Authority, home *state.Home, origin state.Origin) ([]byte, error) {
+func (o *caOptions) render(authority *setup.InForce, home *state.Home) ([]byte, error) {
 	switch o.output {
 	case "fingerprint":
 		return []byte(authority.Fingerprint() + "\n"), nil
@@ -98,7 +98,7 @@ func (o *caOptions) render(authority *ca.Authority, home *state.Home, origin sta
 		return append(append(bytes.TrimRight(roots, "\n"), '\n'), authority.CertificatePEM()...), nil
 	case "path":
 		// A CA from the cluster is kept, so that there is a file to name.
-		if _, err := home.SaveAuthority(authority, origin); err != nil {
+		if _, err := home.SaveAuthority(authority.Authority, authority.Origin); err != nil {
 			return nil, err
 		}
 		return []byte(home.CertificatePath(authority.Fingerprint()) + "\n"), nil

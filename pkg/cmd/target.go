@@ -13,13 +13,15 @@ import (
 
 // targetFlags choose the Gateway and our Secret. The verbs share them.
 type targetFlags struct {
-	gateway    string
+	gateway string
+	// secretName is "" for the one in use.
 	secretName string
 }
 
 func (t *targetFlags) add(c *cobra.Command) {
 	t.addGateway(c)
-	c.Flags().StringVar(&t.secretName, "secret-name", gateway.SecretName, "Name of the TLS Secret, in the namespace of the gateway pods")
+	c.Flags().StringVar(&t.secretName, "secret-name", "",
+		"Name of the TLS Secret, in the namespace of the gateway pods (default "+gateway.SecretName+", or the one in use)")
 }
 
 func (t *targetFlags) addGateway(c *cobra.Command) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -18,7 +19,9 @@ type edit struct {
 	before  *unstructured.Unstructured
 	servers []any
 	record  *Record
-	why     []string
+	// formerSecret is the Secret of the setup that the record was read from.
+	formerSecret string
+	why          []string
 }
 
 func newEdit(gateway *unstructured.Unstructured) *edit {
@@ -26,27 +29,37 @@ func newEdit(gateway *unstructured.Unstructured) *edit {
 	if record == nil {
 		record = &Record{}
 	}
-	return &edit{before: gateway, servers: rawServers(gateway.DeepCopy()), record: record}
+	return &edit{
+		before: gateway, servers: rawServers(gateway.DeepCopy()), record: record, formerSecret: record.SecretName,
+	}
 }
 
-// serve adds our server, or brings an earlier one to what is wanted now.
-func (e *edit) serve(spec Spec) {
+// serve adds our server, or brings an earlier one to what is wanted now. A
+// server of our name that neither the record nor our Secret shows to be ours is
+// refused.
+func (e *edit) serve(spec Spec) error {
 	wanted := map[string]any{
 		"port":  map[string]any{"name": ServerName, "number": int64(spec.Port), "protocol": "HTTPS"},
 		"hosts": toAny(spec.Hosts),
 		"tls":   map[string]any{"mode": "SIMPLE", "credentialName": spec.SecretName},
 	}
-	e.record.Added = ServerName
 	index := slices.IndexFunc(e.servers, func(raw any) bool { return parseServer(raw).Name == ServerName })
 	if index < 0 {
 		e.servers = append(e.servers, wanted)
 		e.why = append(e.why, "add the HTTPS server "+ServerName)
-		return
+	} else {
+		entry, _ := e.servers[index].(map[string]any)
+		if server := parseServer(entry); e.record.Added != ServerName && !server.isOurs(spec.SecretName) {
+			return fault.New(fault.NotOurs,
+				"rename it or remove it: kubectl -n "+e.before.GetNamespace()+" edit gateways.networking.istio.io "+e.before.GetName(),
+				"Gateway %s has a server %s that kubectl kftls did not add (%s)", objectName(e.before), ServerName, server)
+		}
+		if merge(entry, wanted) {
+			e.why = append(e.why, "bring the HTTPS server "+ServerName+" to what is wanted")
+		}
 	}
-	entry, _ := e.servers[index].(map[string]any)
-	if merge(entry, wanted) {
-		e.why = append(e.why, "bring the HTTPS server "+ServerName+" to what is wanted")
-	}
+	e.record.Added, e.record.SecretName = ServerName, spec.SecretName
+	return nil
 }
 
 // certificateFields are the fields of a tls block that say which certificate
@@ -57,8 +70,8 @@ var certificateFields = []string{"credentialName", "credentialNames", "serverCer
 // served before. Servers that do not end TLS with a certificate alone are
 // refused.
 func (e *edit) swap(server Server, secretName string) error {
-	if server.Protocol != "HTTPS" || server.Mode != "SIMPLE" {
-		return fault.New(fault.Overlap, "take another port: kubectl kftls setup --port 9443",
+	if !server.isSwappable() {
+		return fault.New(fault.Overlap, otherPortHint,
 			"server %s of Gateway %s (protocol %s, tls mode %q) does not serve a certificate that could be swapped",
 			server.Name, objectName(e.before), server.Protocol, server.Mode)
 	}
@@ -71,9 +84,22 @@ func (e *edit) swap(server Server, secretName string) error {
 		}
 	}
 	tls["credentialName"] = secretName
-	e.record.Swapped = append(e.record.Swapped, change)
+	e.recordSwap(change, server.CredentialName)
+	e.record.SecretName = secretName
 	e.why = append(e.why, "serve our certificate on "+server.Name+" instead of "+server.CredentialName)
 	return nil
+}
+
+// recordSwap keeps what a server is given back: what it served last that was
+// not ours.
+func (e *edit) recordSwap(change ChangedTLS, served string) {
+	index := slices.IndexFunc(e.record.Swapped, change.isSameServer)
+	switch {
+	case index < 0:
+		e.record.Swapped = append(e.record.Swapped, change)
+	case served != e.formerSecret:
+		e.record.Swapped[index] = change // its owner has given it another one since
+	}
 }
 
 // redirect switches the redirect of the plain HTTP servers. Off takes back
@@ -89,21 +115,23 @@ func (e *edit) redirect(on bool) {
 			continue
 		}
 		entry, _ := raw.(map[string]any)
+		change := ChangedTLS{Server: server.Name, Port: server.Number}
 		tls, ok := entry["tls"].(map[string]any)
-		if !ok {
+		if ok {
+			change.Before = map[string]any{"httpsRedirect": tls["httpsRedirect"]}
+		} else {
 			tls = map[string]any{}
 			entry["tls"] = tls
 		}
-		e.record.Redirected = append(e.record.Redirected, ChangedTLS{
-			Server: server.Name, Port: server.Number, Before: map[string]any{"httpsRedirect": tls["httpsRedirect"]},
-		})
+		e.record.Redirected = append(slices.DeleteFunc(e.record.Redirected, change.isSameServer), change)
 		tls["httpsRedirect"] = true
 		e.why = append(e.why, "redirect "+server.Name+" to https")
 	}
 }
 
 // undo takes back all that the record names, and our server with or without a
-// record. It returns what could not be taken back, and why.
+// record. A record of a setup with another Secret stays. It returns what could
+// not be taken back, and why.
 func (e *edit) undo(secretName string) (left []string) {
 	kept := e.servers[:0:0]
 	for _, raw := range e.servers {
@@ -113,9 +141,12 @@ func (e *edit) undo(secretName string) (left []string) {
 		}
 		kept = append(kept, raw)
 	}
-	e.servers, e.record.Added = kept, ""
-	e.undoSwaps(secretName)
-	e.undoRedirects()
+	e.servers = kept
+	if e.record.isFor(secretName) {
+		e.record.Added = ""
+		e.undoSwaps(secretName)
+		e.undoRedirects()
+	}
 	for _, raw := range e.servers {
 		if server := parseServer(raw); server.usesSecret(secretName) {
 			left = append(left, "server "+server.Name+" of Gateway "+objectName(e.before)+
@@ -150,7 +181,7 @@ func (e *edit) undoRedirects() {
 		} else {
 			delete(tls, "httpsRedirect")
 		}
-		if len(tls) == 0 {
+		if redirected.Before == nil && len(tls) == 0 {
 			delete(e.entry(server), "tls")
 		}
 		e.why = append(e.why, "end the redirect of "+redirected.Server)
@@ -180,8 +211,10 @@ func (e *edit) tlsOf(wanted Server) map[string]any {
 // change is the edit as a change of the plan, or none when nothing differs.
 func (e *edit) change(resource schema.GroupVersionResource) ([]Change, error) {
 	after := e.before.DeepCopy()
-	if err := unstructured.SetNestedSlice(after.Object, e.servers, "spec", "servers"); err != nil {
-		return nil, err
+	if !reflect.DeepEqual(e.servers, rawServers(e.before)) {
+		if err := unstructured.SetNestedSlice(after.Object, e.servers, "spec", "servers"); err != nil {
+			return nil, fmt.Errorf("change the servers of Gateway %s: %w", objectName(e.before), err)
+		}
 	}
 	if owner := serversOwner(e.before); owner != nil && len(e.why) > 0 {
 		e.record.ServersOwner = owner

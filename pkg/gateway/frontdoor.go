@@ -118,6 +118,25 @@ func (d *FrontDoor) OurServer(secretName string) (Server, bool) {
 	return Server{}, false
 }
 
+// SecretName is the name of our Secret: the one asked for, else the one that is
+// in use, else SecretName.
+func (d *FrontDoor) SecretName(asked string) string {
+	if asked != "" {
+		return asked
+	}
+	for _, gateway := range d.Gateways() {
+		if record := readRecord(gateway); record != nil && record.SecretName != "" {
+			return record.SecretName
+		}
+	}
+	for _, server := range Servers(d.Gateway) { // the record may be lost
+		if server.Name == ServerName && server.CredentialName != "" {
+			return server.CredentialName
+		}
+	}
+	return SecretName
+}
+
 // Overlapping is a server that takes the port and the hosts that ours wants.
 type Overlapping struct {
 	// Gateway is the object that it stands in, perhaps not the FrontDoor's.
@@ -132,12 +151,15 @@ func (o Overlapping) String() string {
 
 // Overlapping returns the servers of all Gateways of these pods that share
 // port and hosts with a server of ours. istiod would skip the later one in
-// silence. Servers of our Secret are not among them.
+// silence. Servers of our Secret are not among them, nor is the one that we
+// added for another Secret.
 func (d *FrontDoor) Overlapping(port int32, hosts []string, secretName string) []Overlapping {
 	var found []Overlapping
+	record := readRecord(d.Gateway)
 	for _, gateway := range d.Gateways() {
 		for _, server := range Servers(gateway) {
-			if server.Number != port || server.usesSecret(secretName) {
+			isAdded := gateway == d.Gateway && record != nil && record.Added != "" && server.Name == record.Added
+			if server.Number != port || server.usesSecret(secretName) || isAdded {
 				continue
 			}
 			if !server.IsTLS() || overlaps(server.Hosts, hosts) {

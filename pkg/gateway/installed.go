@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -73,6 +74,25 @@ func (i *Installed) CABundle() []byte {
 		return nil
 	}
 	return []byte(i.ConfigMap.Data[ConfigMapKey])
+}
+
+// Authority is the CA in force, without its key: of the ConfigMap's certificates
+// the one that its annotation names, else the first. It is nil when there is no
+// ConfigMap.
+func (i *Installed) Authority() (*ca.Authority, error) {
+	if i.ConfigMap == nil {
+		return nil, nil
+	}
+	bundle, err := ca.ParseBundle(i.CABundle())
+	if err != nil {
+		return nil, fmt.Errorf("read the CA of ConfigMap %s/%s: %w", i.ConfigMap.Namespace, i.ConfigMap.Name, err)
+	}
+	for _, authority := range bundle {
+		if authority.Fingerprint() == i.CAFingerprint() {
+			return authority, nil
+		}
+	}
+	return bundle[0], nil
 }
 
 // Leaf is the certificate that the Secret holds, nil when there is no Secret

@@ -17,7 +17,8 @@ type Spec struct {
 	// first time DefaultPort and "*".
 	Port  int32
 	Hosts []string
-	// SecretName is the TLS Secret's name.
+	// SecretName is the TLS Secret's name; "" means as installed, and for a
+	// first time the constant SecretName.
 	SecretName string
 	// HTTPSRedirect turns the redirect of plain HTTP on or off; nil leaves it.
 	HTTPSRedirect *bool
@@ -27,9 +28,8 @@ type Spec struct {
 
 // Resolve fills in what the flags left open from what is installed.
 func (s Spec) Resolve(door *FrontDoor) Spec {
-	installed := slices.IndexFunc(Servers(door.Gateway), func(server Server) bool { return server.isOurs(s.SecretName) })
-	if installed >= 0 {
-		server := Servers(door.Gateway)[installed]
+	s.SecretName = door.SecretName(s.SecretName)
+	if server, stands := door.installedServer(s.SecretName); stands {
 		if s.Port == 0 {
 			s.Port = server.Number
 		}
@@ -46,9 +46,19 @@ func (s Spec) Resolve(door *FrontDoor) Spec {
 	return s
 }
 
+// installedServer is the server that setup added, else one that it swapped.
+func (d *FrontDoor) installedServer(secretName string) (Server, bool) {
+	for _, server := range Servers(d.Gateway) {
+		if server.isOurs(secretName) {
+			return server, true
+		}
+	}
+	return d.OurServer(secretName)
+}
+
 // Certificates are what the plan publishes.
 type Certificates struct {
-	// Authority is the CA in force. Its key is not looked at.
+	// Authority is the CA in force, with its key where this computer holds it.
 	Authority *ca.Authority
 	// Bundle is what the ConfigMap holds: the CA in force first, in PEM.
 	Bundle []byte
@@ -91,13 +101,28 @@ func planConfigMap(door *FrontDoor, installed *Installed, certificates Certifica
 	if err != nil {
 		return nil, err
 	}
+	// All fields of ours are named each time: server-side apply removes what its
+	// manager named before and names no longer.
 	annotations := map[string]any{AnnotationCA: certificates.Authority.Fingerprint()}
-	if before == nil {
-		annotations[AnnotationComputer] = certificates.Computer
+	if computer := certificates.computerIn(installed); computer != "" {
+		annotations[AnnotationComputer] = computer
 	}
 	wanted := ours("ConfigMap", door.Gateway.GetNamespace(), ConfigMapName, annotations)
 	wanted.Object["data"] = map[string]any{ConfigMapKey: string(certificates.Bundle)}
 	return planObject(before, wanted, configMaps, "the CA certificate, for everybody who trusts it"), nil
+}
+
+// computerIn is which computer holds the CA's key, as the ConfigMap says; ours
+// where it says nothing.
+func (c Certificates) computerIn(installed *Installed) string {
+	if installed.ConfigMap == nil {
+		return c.Computer
+	}
+	named := installed.ConfigMap.Annotations[AnnotationComputer]
+	if named == "" && c.Authority.Key != nil {
+		return c.Computer
+	}
+	return named
 }
 
 func planSecret(door *FrontDoor, installed *Installed, certificates Certificates) ([]Change, error) {
@@ -151,8 +176,10 @@ func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
 			return nil, err
 		}
 	}
-	if len(overlapping) == 0 && !isSwapped(door, spec) {
-		edits[door.Gateway].serve(spec)
+	if len(overlapping) == 0 && len(swapped(door, spec)) == 0 {
+		if err := edits[door.Gateway].serve(spec); err != nil {
+			return nil, err
+		}
 	}
 	if spec.HTTPSRedirect != nil {
 		edits[door.Gateway].redirect(*spec.HTTPSRedirect)
@@ -168,17 +195,20 @@ func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
 	return changes, nil
 }
 
-// isSwapped tells that an earlier run with Force has put our Secret into
-// somebody's server on this port: adding ours beside it would overlap.
-func isSwapped(door *FrontDoor, spec Spec) bool {
+// swapped are the servers of somebody on our port and hosts into which an
+// earlier run with Force has put our Secret: adding ours beside them would
+// overlap.
+func swapped(door *FrontDoor, spec Spec) []Server {
+	var found []Server
 	for _, gateway := range door.Gateways() {
 		for _, server := range Servers(gateway) {
-			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
-				return true
+			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) &&
+				server.Number == spec.Port && overlaps(server.Hosts, spec.Hosts) {
+				found = append(found, server)
 			}
 		}
 	}
-	return false
+	return found
 }
 
 // ServedHosts are the hosts under which our certificate will be served: the
@@ -188,12 +218,8 @@ func ServedHosts(door *FrontDoor, spec Spec) []string {
 	for _, taken := range door.Overlapping(spec.Port, spec.Hosts, spec.SecretName) {
 		hosts = append(hosts, taken.Server.Hosts...)
 	}
-	for _, gateway := range door.Gateways() {
-		for _, server := range Servers(gateway) {
-			if server.usesSecret(spec.SecretName) && !server.isOurs(spec.SecretName) && server.Number == spec.Port {
-				hosts = append(hosts, server.Hosts...)
-			}
-		}
+	for _, server := range swapped(door, spec) {
+		hosts = append(hosts, server.Hosts...)
 	}
 	if len(hosts) == 0 {
 		return spec.Hosts
@@ -202,13 +228,17 @@ func ServedHosts(door *FrontDoor, spec Spec) []string {
 }
 
 func overlapError(overlapping []Overlapping, spec Spec) error {
-	text := ""
+	text, hint := "", otherPortHint
 	for _, taken := range overlapping {
 		text += "; " + taken.String()
 	}
-	return fault.New(fault.Overlap,
-		fmt.Sprintf("swap its certificate for ours: kubectl kftls setup --force (teardown swaps it back); "+
-			"or leave it and take another port: kubectl kftls setup --port 9443; or make it trusted where you are, with the CA that signed Secret %s",
-			overlapping[0].Server.CredentialName),
+	if !slices.ContainsFunc(overlapping, func(taken Overlapping) bool { return !taken.Server.isSwappable() }) {
+		hint = fmt.Sprintf("swap its certificate for ours: kubectl kftls setup --force (teardown swaps it back); "+
+			"or leave it and %s; or make it trusted where you are, with the CA that signed Secret %s",
+			otherPortHint, overlapping[0].Server.CredentialName)
+	}
+	return fault.New(fault.Overlap, hint,
 		"port %d already has a server for these hosts, and istiod would skip a second one%s", spec.Port, text)
 }
+
+const otherPortHint = "take another port: kubectl kftls setup --port 9443"

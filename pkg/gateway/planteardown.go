@@ -5,10 +5,13 @@ package gateway
 // are named in Left.
 func PlanTeardown(door *FrontDoor, installed *Installed) (*Plan, error) {
 	plan := &Plan{}
-	stillNamed := ""
+	stillNamed, other := "", ""
 	for _, gateway := range door.Gateways() {
 		edit := newEdit(gateway)
 		left := edit.undo(installed.SecretName)
+		if !edit.record.isFor(installed.SecretName) {
+			other = edit.record.SecretName
+		}
 		if len(left) > 0 {
 			stillNamed = objectName(gateway)
 			plan.Left = append(plan.Left, left...)
@@ -22,7 +25,7 @@ func PlanTeardown(door *FrontDoor, installed *Installed) (*Plan, error) {
 	if err := plan.deleteSecret(installed, stillNamed); err != nil {
 		return nil, err
 	}
-	return plan, plan.deleteConfigMap(installed)
+	return plan, plan.deleteConfigMap(installed, other)
 }
 
 func (p *Plan) deleteSecret(installed *Installed, stillNamed string) error {
@@ -44,7 +47,8 @@ func (p *Plan) deleteSecret(installed *Installed, stillNamed string) error {
 	return nil
 }
 
-func (p *Plan) deleteConfigMap(installed *Installed) error {
+// deleteConfigMap leaves the CA of a setup with another Secret.
+func (p *Plan) deleteConfigMap(installed *Installed, otherSecret string) error {
 	configMap, err := coreObject(installed.ConfigMap, "ConfigMap")
 	switch {
 	case err != nil:
@@ -52,6 +56,9 @@ func (p *Plan) deleteConfigMap(installed *Installed) error {
 	case configMap == nil:
 	case !isOurConfigMap(installed.ConfigMap):
 		p.Left = append(p.Left, "ConfigMap "+objectName(configMap)+": kubectl kftls did not make it")
+	case otherSecret != "":
+		p.Left = append(p.Left, "ConfigMap "+objectName(configMap)+": setup with Secret "+otherSecret+
+			" needs it; take that back: kubectl kftls teardown --secret-name "+otherSecret)
 	default:
 		p.Changes = append(p.Changes, Change{Action: Delete, Resource: configMaps, Kind: "ConfigMap", Before: configMap, Why: "setup made it"})
 	}

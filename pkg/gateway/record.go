@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"reflect"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,6 +16,8 @@ const recordKind = "SetupRecord"
 type Record struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
+	// SecretName is the Secret that our servers name.
+	SecretName string `json:"secretName,omitempty"`
 	// Added is the port name of the server that setup added.
 	Added string `json:"added,omitempty"`
 	// Swapped are the servers whose certificate --force replaced.
@@ -27,11 +30,15 @@ type Record struct {
 
 // ChangedTLS is a server, found by its port's name and number, and the fields
 // of its tls block that were changed, as they were. A field that was absent is
-// null.
+// null, and so is Before where the whole block was absent.
 type ChangedTLS struct {
 	Server string         `json:"server"`
 	Port   int32          `json:"port"`
 	Before map[string]any `json:"before"`
+}
+
+func (c ChangedTLS) isSameServer(other ChangedTLS) bool {
+	return c.Server == other.Server && c.Port == other.Port
 }
 
 // Owner names an entry of metadata.managedFields.
@@ -59,12 +66,29 @@ func (r *Record) isEmpty() bool {
 	return r == nil || r.Added == "" && len(r.Swapped) == 0 && len(r.Redirected) == 0
 }
 
-// write puts the record on a Gateway; an empty one is removed.
+// isFor tells whether the record is of a setup with this Secret. An empty one
+// is of every setup.
+func (r *Record) isFor(secretName string) bool {
+	return r.SecretName == "" || r.SecretName == secretName
+}
+
+// write puts the record on a Gateway; an empty one is removed. One that says
+// the same already is left as it is written.
 func (r *Record) write(gateway *unstructured.Unstructured) error {
 	annotations := gateway.GetAnnotations()
+	_, isThere := annotations[AnnotationSetup]
 	if r.isEmpty() {
+		if !isThere {
+			return nil
+		}
 		delete(annotations, AnnotationSetup)
+		if len(annotations) == 0 {
+			annotations = nil // the map was ours alone
+		}
 		gateway.SetAnnotations(annotations)
+		return nil
+	}
+	if present := readRecord(gateway); present != nil && reflect.DeepEqual(present, r) {
 		return nil
 	}
 	r.APIVersion, r.Kind = APIVersion, recordKind

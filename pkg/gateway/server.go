@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -76,6 +77,9 @@ func parseServer(raw any) Server {
 // IsTLS tells whether clients must speak TLS to this server.
 func (s Server) IsTLS() bool { return s.Protocol == "HTTPS" || s.Protocol == "TLS" }
 
+// isSwappable tells whether it ends TLS with a certificate and nothing else.
+func (s Server) isSwappable() bool { return s.Protocol == "HTTPS" && s.Mode == "SIMPLE" }
+
 // IsHTTP tells whether clients speak plain HTTP to this server.
 func (s Server) IsHTTP() bool {
 	return s.Protocol == "HTTP" || s.Protocol == "HTTP2" || s.Protocol == "GRPC"
@@ -103,6 +107,9 @@ func (s Server) usesSecret(secretName string) bool { return s.CredentialName == 
 // MatchesHost tells whether one of the server's hosts admits a name. An IP
 // address is sent without SNI and matches "*" alone.
 func (s Server) MatchesHost(name string) bool {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return slices.ContainsFunc(s.Hosts, func(host string) bool { return bareHost(host) == "*" })
+	}
 	return slices.ContainsFunc(s.Hosts, func(host string) bool { return hostAdmits(host, name) })
 }
 

@@ -2,50 +2,73 @@ package setup
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
+// InForce is the CA of a front door.
+type InForce struct {
+	*ca.Authority
+	// IsNew tells that this computer did not know it, so that it is to be shown.
+	IsNew bool
+	// Origin is the front door that it is in force at.
+	Origin state.Origin
+}
+
 // Authority returns the CA in force of a front door. One that this computer
-// does not know is taken from the ConfigMap only if the served chain ends in
-// it, and if its name constraints keep it small: whoever may write a ConfigMap
-// could plant a CA. isNew tells that it is one of those, to be shown. The error
-// is of reason NotFound where nothing is set up.
-func (i Inspector) Authority(ctx context.Context) (authority *ca.Authority, isNew bool, err error) {
+// does not know is taken from the ConfigMap only if it signed what is served,
+// and if its name constraints keep it small: whoever may write a ConfigMap
+// could plant a CA. The error is of reason NotFound where nothing is set up.
+func (i Inspector) Authority(ctx context.Context) (*InForce, error) {
 	door, err := gateway.Discover(ctx, i.Cluster, gateway.DiscoverOptions{Gateway: i.Gateway, PodsOptional: true})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
+	i.SecretName = door.SecretName(i.SecretName)
 	installed, err := gateway.ReadInstalled(ctx, i.Cluster, door, i.SecretName)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if installed.ConfigMap == nil {
-		return nil, false, fault.New(fault.NotFound, "kubectl kftls setup",
+	published, err := installed.Authority()
+	if err != nil {
+		return nil, fault.Wrap(fault.Certificate, "kubectl kftls status", err)
+	}
+	if published == nil {
+		return nil, fault.New(fault.NotFound, "kubectl kftls setup",
 			"this front door has no CA of ours: there is no ConfigMap %s/%s", door.Gateway.GetNamespace(), gateway.ConfigMapName)
 	}
-	published, err := ca.ParseAuthority(installed.CABundle(), nil)
-	if err != nil {
-		return nil, false, fault.New(fault.Certificate, "kubectl kftls status", "read the CA of ConfigMap %s/%s: %w",
-			installed.ConfigMap.Namespace, installed.ConfigMap.Name, err)
-	}
+	found := &InForce{Authority: published, Origin: state.Origin{Server: i.Cluster.Server, Gateway: door.Name()}}
 	kept, err := i.Home.Authority(published.Fingerprint())
-	if errors.Is(err, fs.ErrNotExist) {
-		return published, true, errors.Join(requireSmall(published), i.requireServed(ctx, door, published))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		found.IsNew = true
+		if err := requireSmall(published, installed); err != nil {
+			return nil, err
+		}
+		if err := i.requireServed(ctx, door, published); err != nil {
+			return nil, err
+		}
+		return found, nil
+	case err != nil:
+		return nil, err
 	}
-	return kept, false, err
+	found.Authority = kept
+	return found, nil
 }
 
 // requireSmall refuses a CA that could sign for any name.
-func requireSmall(published *ca.Authority) error {
+func requireSmall(published *ca.Authority, installed *gateway.Installed) error {
 	if c := published.Certificate; c.PermittedDNSDomainsCritical && len(c.PermittedDNSDomains) > 0 {
 		return nil
 	}
-	return fault.New(fault.Certificate, "ask who made it; to look at it: kubectl -n kubeflow get configmap kftls-ca -o yaml",
+	return fault.New(fault.Certificate,
+		"ask who made it; to look at it: kubectl -n "+installed.ConfigMap.Namespace+" get configmap "+installed.ConfigMap.Name+" -o yaml",
 		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
 }
 
@@ -68,9 +91,11 @@ func (i Inspector) requireServed(ctx context.Context, door *gateway.FrontDoor, p
 	if err != nil {
 		return fault.New(fault.Verification, "kubectl kftls status", "see whether the gateway serves a certificate of the ConfigMap's CA: %w", err)
 	}
-	if !gateway.EndsIn(chain, published.Fingerprint()) {
+	root := x509.NewCertPool()
+	root.AddCert(published.Certificate)
+	if err := gateway.Accepts(chain, root, "", i.Now()); err != nil {
 		return fault.New(fault.Verification, "kubectl kftls status",
-			"the CA of the ConfigMap (SHA-256 %s) did not sign what the gateway serves: it is not to be trusted", published.Fingerprint())
+			"the CA of the ConfigMap (SHA-256 %s) does not vouch for what the gateway serves, it is not to be trusted: %w", published.Fingerprint(), err)
 	}
 	return nil
 }

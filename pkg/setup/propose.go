@@ -1,10 +1,10 @@
 package setup
 
 import (
+	"crypto/x509"
 	"errors"
 	"io/fs"
-
-	"crypto/x509"
+	"slices"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -92,7 +92,7 @@ func requireKnown(found *Finding) error {
 	if len(found.Door.Overlapping(found.Spec.Port, found.Spec.Hosts, found.Spec.SecretName)) > 0 {
 		return nil // known; whether it may be swapped, the plan says
 	}
-	if _, stands := found.Door.OurServer(found.Spec.SecretName); stands {
+	if server, stands := found.Door.OurServer(found.Spec.SecretName); stands && server.Number == found.Spec.Port {
 		return nil // what is served is an older state of our Secret
 	}
 	for name, chain := range found.Served {
@@ -131,11 +131,9 @@ func (s *Setup) chooseAuthority(p *Proposal) error {
 // authorityInForce is the CA of the ConfigMap, with its key where this
 // computer holds it.
 func (s *Setup) authorityInForce(p *Proposal) error {
-	installed := p.Finding.Installed
-	published, err := ca.ParseAuthority(installed.CABundle(), nil)
+	published, err := p.Finding.Installed.Authority()
 	if err != nil {
-		return fault.New(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup",
-			"read the CA of ConfigMap %s/%s: %w", installed.ConfigMap.Namespace, installed.ConfigMap.Name, err)
+		return fault.Wrap(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup", err)
 	}
 	p.Authority = published
 	kept, err := s.Home.Authority(published.Fingerprint())
@@ -161,7 +159,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	if found.Installed.SecretUnknown != nil {
 		return nil, s.trustServed(p)
 	}
-	wanted := found.Names
+	wanted, algorithm := found.Names, s.Options.KeyAlgorithm
 	current, err := found.Installed.Leaf()
 	switch {
 	case err != nil:
@@ -172,6 +170,9 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 		p.LeafReason = current.Unfit(p.Authority, wanted, s.Options.KeyAlgorithm, s.now())
 		if union := wanted.Union(current.Names()); p.Authority.Permits(union) == nil {
 			wanted = union
+		}
+		if algorithm == "" {
+			algorithm = keptAlgorithm(current)
 		}
 	}
 	if p.LeafReason == "" {
@@ -185,13 +186,22 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 			p.LeafReason, p.Authority.Fingerprint(), found.Installed.ConfigMap.Annotations[gateway.AnnotationComputer])
 	}
 	leaf, err := p.Authority.NewLeaf(ca.LeafOptions{
-		Names: wanted, KeyAlgorithm: s.Options.KeyAlgorithm, Validity: s.Options.Validity, Now: s.now(),
+		Names: wanted, KeyAlgorithm: algorithm, Validity: s.Options.Validity, Now: s.now(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.Leaf, p.Pair = leaf.Fingerprint(), leaf
 	return leaf, nil
+}
+
+// keptAlgorithm is that of a certificate's key: who once asked for RSA has
+// clients that need it. It is "" for one that is not made here.
+func keptAlgorithm(current *ca.Leaf) ca.KeyAlgorithm {
+	if has := ca.AlgorithmOf(current.Certificate.PublicKey); slices.Contains(ca.KeyAlgorithms(), has) {
+		return has
+	}
+	return ""
 }
 
 // trustServed stands in for a Secret that may not be read: what is served

@@ -126,11 +126,15 @@ func (f *Finding) chooseNames(asked ca.Names) error {
 			f.Dropped = append(f.Dropped, ip.String())
 		}
 	}
-	if len(f.Names.DNS) == 0 {
-		return fault.New(fault.Usage, "name one that they admit: kubectl kftls setup --san NAME",
-			"the server's hosts %v admit none of the names %v", hosts.Hosts, asked.Strings())
+	if len(f.Names.DNS) > 0 {
+		return nil
 	}
-	return nil
+	if !f.Spec.Force && len(f.Door.Overlapping(f.Spec.Port, f.Spec.Hosts, f.Spec.SecretName)) > 0 {
+		f.Names, f.Dropped = asked, nil // the hosts are another server's: that it is there, the plan says
+		return nil
+	}
+	return fault.New(fault.Usage, "name one that they admit: kubectl kftls setup --san NAME",
+		"the server's hosts %v admit none of the names %v", hosts.Hosts, asked.Strings())
 }
 
 // lookAtWire reads what is installed, takes the plain door's answers and asks

@@ -82,10 +82,11 @@ type PodStatus struct {
 
 // Inspector reads the status of a front door.
 type Inspector struct {
-	Cluster    *cluster.Cluster
-	Home       *state.Home
-	Dialer     portforward.Dialer
-	Gateway    types.NamespacedName
+	Cluster *cluster.Cluster
+	Home    *state.Home
+	Dialer  portforward.Dialer
+	Gateway types.NamespacedName
+	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
 	Now        func() time.Time
 }
@@ -96,7 +97,8 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	installed, err := gateway.ReadInstalled(ctx, i.Cluster, door, i.SecretName)
+	secretName := door.SecretName(i.SecretName)
+	installed, err := gateway.ReadInstalled(ctx, i.Cluster, door, secretName)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +108,7 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 		Gateway: door.Name(), Service: door.ServiceName(), Login: door.Era, Notes: door.Notes,
 	}
 	i.certificates(status, installed)
-	server, stands := door.OurServer(i.SecretName)
+	server, stands := door.OurServer(secretName)
 	if stands {
 		status.Port, status.Hosts = server.Number, server.Hosts
 	}
@@ -121,9 +123,9 @@ func (i Inspector) certificates(status *Status, installed *gateway.Installed) {
 		status.SecretUnknown = installed.SecretUnknown.Error()
 	}
 	if installed.ConfigMap != nil {
-		authority, err := ca.ParseAuthority(installed.CABundle(), nil)
+		authority, err := installed.Authority()
 		if err != nil {
-			status.Notes = append(status.Notes, "the CA certificate in the ConfigMap is broken: "+err.Error())
+			status.Notes = append(status.Notes, err.Error())
 		} else {
 			status.CA = i.describe(authority.Certificate)
 			if kept, err := i.Home.Authority(authority.Fingerprint()); err == nil {

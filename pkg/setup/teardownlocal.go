@@ -54,7 +54,7 @@ func (t *Teardown) inForce(ctx context.Context, name *types.NamespacedName) (str
 		return "", err
 	}
 	*name = types.NamespacedName{Namespace: door.Gateway.GetNamespace(), Name: door.Gateway.GetName()}
-	installed, err := gateway.ReadInstalled(ctx, t.Cluster, door, t.SecretName)
+	installed, err := gateway.ReadInstalled(ctx, t.Cluster, door, door.SecretName(t.SecretName))
 	if err != nil {
 		return "", err
 	}
