@@ -155,6 +155,9 @@ func kubectlVerb(action gateway.Action) string {
 // failed says in which state a run left the cluster, and how to go on.
 func (v setupView) failed(result *setup.Result) {
 	switch {
+	case result.Undone && result.Removed:
+		v.ui.Note("What this run changed was taken back, and our server was taken off the Gateway.")
+		v.ui.Note("Go on with '%s setup', or take the rest back with '%s teardown'.", v.name, v.name)
 	case result.Undone:
 		v.ui.Note("What this run changed was taken back.")
 	case result.Removed:

@@ -89,6 +89,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	view := setupView{ui: ui, name: o.factory.Name}
 	view.field("Context", "%s (%s)", o.teardown.Cluster.Context, o.teardown.Cluster.Server)
 	view.field("Gateway", "%s", plan.Door.Name())
+	for _, note := range plan.Door.Notes {
+		ui.Note("note: %s", note)
+	}
 	ui.Note("")
 	for _, change := range plan.Changes {
 		ui.Note("%s", sentence(change.String()))

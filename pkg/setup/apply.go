@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
@@ -30,6 +32,10 @@ type Result struct {
 	// CertificatePath is where the CA certificate lies on this computer; "" when
 	// it does not.
 	CertificatePath string
+
+	// hadServer tells that our server was there before the run, hadUnproven that
+	// an earlier run had not proven that the login guards it.
+	hadServer, hadUnproven bool
 }
 
 // Write is a change that was made.
@@ -63,7 +69,8 @@ func (s *Setup) writer(p *Proposal) gateway.Writer {
 // guard the new door, every failure and interruption takes our server out
 // again.
 func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
-	result := &Result{Proposal: p}
+	result := &Result{Proposal: p, hadUnproven: s.Home.IsUnproven(s.origin(p.Finding.Door))}
+	_, result.hadServer = p.Finding.Door.OurServer(p.Finding.Spec.SecretName)
 	if err := s.tryAll(ctx, p); err != nil {
 		return result, err
 	}
@@ -91,15 +98,33 @@ func (s *Setup) tryAll(ctx context.Context, p *Proposal) error {
 	}
 	err := s.DryRun(ctx, p)
 	for attempt := 0; fault.ReasonOf(err) == fault.Conflict && attempt < writeAttempts; attempt++ {
-		gateways := slices.IndexFunc(p.Plan.Changes, func(c gateway.Change) bool { return c.Kind == "Gateway" })
+		gateways := slices.IndexFunc(p.Plan.Changes, isOfGateway)
 		if gateways < 0 {
 			return err
 		}
-		if err = s.planAgain(ctx, p, gateways); err == nil {
-			err = s.DryRun(ctx, p)
+		before := versions(p.Plan.Changes)
+		if again := s.planAgain(ctx, p, gateways); again != nil {
+			return again
 		}
+		if slices.Equal(before, versions(p.Plan.Changes)) {
+			return err // no Gateway was changed: the conflict is about Secret or ConfigMap
+		}
+		err = s.DryRun(ctx, p)
 	}
 	return err
+}
+
+func isOfGateway(change gateway.Change) bool { return change.Kind == "Gateway" }
+
+// versions are the states of the Gateways that changes were planned on.
+func versions(changes []gateway.Change) []string {
+	var found []string
+	for _, change := range changes {
+		if isOfGateway(change) {
+			found = append(found, change.Before.GetResourceVersion())
+		}
+	}
+	return found
 }
 
 // keep stores the CA on this computer before the cluster hears of it: a
@@ -126,7 +151,7 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 	for i := 0; i < len(p.Plan.Changes); i++ {
 		change := p.Plan.Changes[i]
 		err := s.writeOne(ctx, result, change)
-		if fault.ReasonOf(err) == fault.Conflict && change.Kind == "Gateway" && attempts < writeAttempts {
+		if fault.ReasonOf(err) == fault.Conflict && isOfGateway(change) && attempts < writeAttempts {
 			attempts++
 			if err = s.planAgain(ctx, p, i); err == nil {
 				i--
@@ -140,8 +165,10 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 }
 
 func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Change) error {
-	if change.Kind == "Gateway" {
-		if err := s.Home.MarkUnproven(s.origin(result.Proposal.Finding.Door)); err != nil {
+	origin := s.origin(result.Proposal.Finding.Door)
+	wasUnproven := s.Home.IsUnproven(origin)
+	if isOfGateway(change) {
+		if err := s.Home.MarkUnproven(origin); err != nil {
 			return err
 		}
 	}
@@ -150,8 +177,24 @@ func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Cha
 	end("", err)
 	if err == nil {
 		result.Done = append(result.Done, Write{Change: change, undo: change.Inverse(stored)})
+		return nil
+	}
+	if isOfGateway(change) && !wasUnproven && isRefused(err) {
+		if markErr := s.Home.MarkProven(origin); markErr != nil {
+			return errors.Join(err, markErr)
+		}
 	}
 	return err
+}
+
+// isRefused tells of a failed write that it was surely not made: the API server
+// refused it, or it was never sent. A time-out leaves that open.
+func isRefused(err error) bool {
+	if fault.ReasonOf(err) == fault.Interrupted {
+		return true // a write that was sent is not interrupted
+	}
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && answer.Status().Code >= 400 && answer.Status().Code < 500
 }
 
 // planAgain plans the writes of Gateways afresh, from the one at index on:
@@ -246,6 +289,10 @@ func (s *Setup) afterFailure(ctx context.Context, result *Result, cause error) e
 		end("", err)
 		if err == nil {
 			result.Undone = true
+			isUnguarded := fault.ReasonOf(cause) == fault.Unguarded || result.hadUnproven && !guarded
+			if result.hadServer && isUnguarded {
+				return s.takeOut(ctx, result, cause) // what was put back is no better
+			}
 			return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
 		}
 		cause = errors.Join(cause, fmt.Errorf("take back what was written: %w", err))

@@ -3,10 +3,12 @@ package setup
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/state"
 )
@@ -18,7 +20,8 @@ type Teardown struct {
 	Writer   gateway.Writer
 	Progress Progress
 	// Gateway is the Gateway to clean; zero means Kubeflow's.
-	Gateway    types.NamespacedName
+	Gateway types.NamespacedName
+	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
 }
 
@@ -42,7 +45,7 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	installed, err := gateway.ReadInstalled(ctx, t.Cluster, door, t.SecretName)
+	installed, err := gateway.ReadInstalled(ctx, t.Cluster, door, door.SecretName(t.SecretName))
 	if err != nil {
 		return nil, err
 	}
@@ -50,16 +53,42 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 	return &TeardownPlan{Door: door, Installed: installed, Plan: plan}, err
 }
 
-// Apply tries the plan on the server, then carries it out. It returns the
-// changes that were made, also beside an error: a second run takes back the
-// rest.
-func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
+// Apply tries the plan on the server, then carries it out. A Gateway that
+// somebody changes meanwhile is planned afresh. It returns the changes that
+// were made, also beside an error: a second run takes back the rest.
+func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.Change, err error) {
+	for range writeAttempts {
+		if err = t.tryAll(ctx, p); err == nil {
+			var more []gateway.Change
+			more, err = t.write(ctx, p)
+			done = append(done, more...)
+		}
+		if fault.ReasonOf(err) != fault.Conflict {
+			break
+		}
+		again, againErr := t.propose(ctx)
+		if againErr != nil {
+			return done, againErr
+		}
+		if slices.Equal(versions(p.Changes), versions(again.Changes)) {
+			break // no Gateway was changed: Secret or ConfigMap were
+		}
+		*p = *again
+	}
+	if err != nil {
+		return done, err
+	}
+	return done, t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
+}
+
+func (t *Teardown) tryAll(ctx context.Context, p *TeardownPlan) error {
 	end := t.Progress("Try the changes (server dry run)")
 	_, err := t.Writer.DryRun(ctx, p.Plan)
 	end("", err)
-	if err != nil {
-		return nil, err
-	}
+	return err
+}
+
+func (t *Teardown) write(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
 	var done []gateway.Change
 	for _, change := range p.Changes {
 		end := t.Progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
