@@ -130,7 +130,7 @@ func (o *portForwardOptions) run(ctx context.Context, f *Factory) error {
 	if err != nil {
 		return err
 	}
-	listeners, err := o.listen()
+	listeners, err := o.listen(ctx)
 	defer func() {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -148,10 +148,10 @@ func (o *portForwardOptions) run(ctx context.Context, f *Factory) error {
 	return err
 }
 
-func (o *portForwardOptions) listen() ([]*portforward.Listener, error) {
+func (o *portForwardOptions) listen(ctx context.Context) ([]*portforward.Listener, error) {
 	var listeners []*portforward.Listener
 	for _, one := range o.forwards {
-		l, err := portforward.Listen(o.addresses, one.local)
+		l, err := portforward.Listen(ctx, o.addresses, one.local)
 		if err != nil {
 			return listeners, err
 		}

@@ -132,7 +132,7 @@ func (l *link) copyDown(remote net.Conn) error {
 				return nil
 			}
 		}
-		if err == io.EOF || errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 			return nil // closed by abort, or because the client left
 		}
 		if err != nil {
@@ -175,7 +175,7 @@ func (l *link) upload() {
 		if n > 0 {
 			l.send((*buffer)[:n])
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			l.halfClose()
 			return
 		}

@@ -99,7 +99,7 @@ func (s listeningSocket) owner() string {
 }
 
 func processName(pid string) string {
-	name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+	name, err := os.ReadFile("/proc/" + pid + "/comm")
 	if err != nil {
 		return "pid " + pid
 	}

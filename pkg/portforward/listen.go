@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -36,19 +35,19 @@ type Listener struct {
 // addresses is an error, since clients would reach a different server there.
 // Errors are *fault.Error of reason Usage, PortInUse or Forbidden (a
 // privileged port).
-func Listen(addresses []string, port uint16) (*Listener, error) {
+func Listen(ctx context.Context, addresses []string, port uint16) (*Listener, error) {
 	ips, optional, err := parseAddresses(addresses)
 	if err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
 		l := &Listener{}
-		err := l.bind(ips, optional, port)
+		err := l.bind(ctx, ips, optional, port)
 		if err == nil {
 			return l, nil
 		}
 		_ = l.Close()
-		if port != 0 || try == freePortTries || !errors.Is(err, syscall.EADDRINUSE) {
+		if port != 0 || try == freePortTries || !errors.Is(err, errInUse) {
 			return nil, err
 		}
 	}
@@ -94,9 +93,9 @@ func distinct(ips []netip.Addr) []netip.Addr {
 	return kept
 }
 
-func (l *Listener) bind(ips []netip.Addr, optional map[netip.Addr]bool, port uint16) error {
+func (l *Listener) bind(ctx context.Context, ips []netip.Addr, optional map[netip.Addr]bool, port uint16) error {
 	for _, ip := range ips {
-		socket, err := net.Listen(network(ip), netip.AddrPortFrom(ip, port).String())
+		socket, err := new(net.ListenConfig).Listen(ctx, network(ip), netip.AddrPortFrom(ip, port).String())
 		if err != nil && optional[ip] && isFamilyMissing(err) {
 			continue
 		}
@@ -190,20 +189,20 @@ func (l *Listener) accept(ctx context.Context, socket net.Listener, report func(
 }
 
 func isFamilyMissing(err error) bool {
-	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+	return errors.Is(err, errNoAddress) || errors.Is(err, errNoFamily)
 }
 
 // explainListen says who holds a port, or why it may not be opened.
 func explainListen(err error, address netip.AddrPort) error {
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, errInUse):
 		by := ""
 		if holder := holderOf(address); holder != "" {
 			by = " by " + holder
 		}
 		return fault.Wrap(fault.PortInUse, "choose another local port; none before the colon takes a free one, as in :443",
 			&listenError{"port " + strconv.Itoa(int(address.Port())) + " of " + address.Addr().String() + " is in use" + by, err})
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, errNotAllowed):
 		return fault.Wrap(fault.Forbidden, "choose a local port from 1024 on, as in 8443:443",
 			&listenError{"port " + strconv.Itoa(int(address.Port())) + " may be opened by root only", err})
 	case isFamilyMissing(err):

@@ -32,7 +32,7 @@ func hasIPv6() bool {
 
 func listen(t *testing.T, addresses ...string) *portforward.Listener {
 	t.Helper()
-	l, err := portforward.Listen(addresses, 0)
+	l, err := portforward.Listen(t.Context(), addresses, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestListenAddresses(t *testing.T) {
 		"not this computer's": {addresses: []string{"192.0.2.1"}, reason: fault.Usage},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, err := portforward.Listen(tc.addresses, 0)
+			l, err := portforward.Listen(t.Context(), tc.addresses, 0)
 			if fault.ReasonOf(err) != tc.reason {
 				t.Fatalf("reason %q, want %q: %v", fault.ReasonOf(err), tc.reason, err)
 			}
@@ -119,7 +119,7 @@ func TestPortInUse(t *testing.T) {
 			}
 			defer func() { _ = stranger.Close() }()
 			port := stranger.Addr().(*net.TCPAddr).AddrPort().Port()
-			_, err = portforward.Listen([]string{"localhost"}, port)
+			_, err = portforward.Listen(t.Context(), []string{"localhost"}, port)
 			if fault.ReasonOf(err) != fault.PortInUse {
 				t.Fatalf("reason %q: %v", fault.ReasonOf(err), err)
 			}
@@ -221,7 +221,7 @@ func TestServeReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = broken.Write([]byte("x"))
-	if _, err := broken.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := broken.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("half a reply ended in order: %v", err)
 	}
 	remote, ok := errors.AsType[*portforward.RemoteError](<-reported)

@@ -3,7 +3,6 @@ package portforward
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -175,7 +174,7 @@ func (r *Route) choose() (Pod, error) {
 	}
 	if best == nil {
 		object := r.known.Object
-		return Pod{}, fault.New(fault.NoReadyPod, fmt.Sprintf("kubectl get pods -n %s", object.Namespace),
+		return Pod{}, fault.New(fault.NoReadyPod, "kubectl get pods -n "+object.Namespace,
 			"no pod behind Service %s/%s is ready (%d found)", object.Namespace, object.Name, len(r.known.Pods))
 	}
 	if r.using != best.UID {

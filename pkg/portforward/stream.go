@@ -1,6 +1,7 @@
 package portforward
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -164,7 +165,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		select {
 		case s.rest = <-s.frames:
 		case <-s.ended:
-			if s.endErr == io.EOF {
+			if errors.Is(s.endErr, io.EOF) {
 				return 0, io.EOF
 			}
 			return 0, s.opError("read", s.endErr)
