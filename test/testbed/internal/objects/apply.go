@@ -153,3 +153,6 @@ func each[T any](ctx context.Context, items []T, do func(context.Context, T) err
 	}
 	return nil
 }
+
+// Put applies one object, once.
+func (s Store) Put(ctx context.Context, o *unstructured.Unstructured) error { return s.apply(ctx, o) }

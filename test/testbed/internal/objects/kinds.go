@@ -79,3 +79,9 @@ func (k Kinds) of(o *unstructured.Unstructured) (kind, error) {
 	}
 	return found, nil
 }
+
+// Resource is where the objects of a kind are found; false if it is not served.
+func (k Kinds) Resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, bool) {
+	found, ok := k[gvk]
+	return found.resource, ok
+}
