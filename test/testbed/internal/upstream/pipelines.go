@@ -40,33 +40,39 @@ func (o Options) handleFrontendHealth(mux *http.ServeMux, prefix string) {
 	}
 	v1 := v2
 	v1.APIServerCommitHash, v1.APIServerTagName = commit, o.PipelinesVersion
-	mux.HandleFunc("GET "+prefix+"/v1beta1/healthz", answer(v1))
-	mux.HandleFunc("GET "+prefix+"/v2beta1/healthz", answer(v2))
+	mux.HandleFunc("GET "+prefix+"/v1beta1/healthz", answer(expressJSON, v1))
+	mux.HandleFunc("GET "+prefix+"/v2beta1/healthz", answer(expressJSON, v2))
 }
 
 func (o Options) handleServerHealth(mux *http.ServeMux, prefix string) {
 	mux.HandleFunc("GET "+prefix+"/v1beta1/healthz",
-		answer(serverHealth{CommitSHA: commit, TagName: o.PipelinesVersion, MultiUser: true}))
-	mux.HandleFunc("GET "+prefix+"/v2beta1/healthz", answer(serverHealth{MultiUser: true}))
+		answer(gatewayJSON, serverHealth{CommitSHA: commit, TagName: o.PipelinesVersion, MultiUser: true}))
+	mux.HandleFunc("GET "+prefix+"/v2beta1/healthz", answer(gatewayJSON, serverHealth{MultiUser: true}))
 }
 
 // handleEmptyLists answers the lists of v2beta1. An empty list in proto-JSON has no field at all: no items, a total of 0 and
 // an empty page token are the values that are left out.
 func handleEmptyLists(mux *http.ServeMux, prefix string) {
 	for _, kind := range []string{"runs", "experiments", "pipelines", "recurringruns"} {
-		mux.HandleFunc("GET "+prefix+"/v2beta1/"+kind, answer(struct{}{}))
+		mux.HandleFunc("GET "+prefix+"/v2beta1/"+kind, answer(gatewayJSON, struct{}{}))
 	}
 }
 
+// The media types of JSON: Express says which charset, grpc-gateway does not.
+const (
+	expressJSON = "application/json; charset=utf-8"
+	gatewayJSON = "application/json"
+)
+
 // answer always answers with the same value as JSON.
-func answer(value any) http.HandlerFunc {
+func answer(mediaType string, value any) http.HandlerFunc {
 	body, err := json.Marshal(value)
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Type", mediaType)
 		w.Write(body)
 	}
 }

@@ -57,7 +57,7 @@ func New(o Options) http.Handler {
 		handleEmptyLists(mux, "/apis")
 	default:
 		mux.HandleFunc("GET /_/", o.page) // the dashboard's frames: /_/pipeline/ and the like
-		mux.HandleFunc("GET /healthz", answer(map[string]string{"message": "the stand-in answers"}))
+		mux.HandleFunc("GET /healthz", answer(expressJSON, map[string]string{"message": "the stand-in answers"}))
 	}
 	return o.label(mux)
 }
