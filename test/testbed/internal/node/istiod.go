@@ -34,7 +34,7 @@ func istiodCommand(n *Node, s *sandbox) (command, error) {
 		"--ctrlz_address="+address,
 	)
 	s.differ("arguments: listens on %s, reached by all at %s", address, n.controlPlane())
-	s.differ("arguments: --kubeconfig in place of the ServiceAccount's mounted token")
+	s.differ("arguments: --kubeconfig in place of env KUBECONFIG and the ServiceAccount's mounted token")
 	s.dropEnv("KUBECONFIG")
 	s.setEnv("ISTIOD_CUSTOM_HOST", n.controlPlane(), "a name in its certificate that resolves here")
 	s.setEnv("PILOT_ENABLE_ALPN_FILTER", "false", "an upstream Envoy lacks Istio's filters")

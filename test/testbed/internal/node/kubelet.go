@@ -20,6 +20,11 @@ func (n *Node) kubelet() http.Handler {
 	mux.HandleFunc("/portForward/{namespace}/{pod}", n.servePortForward)
 	mux.HandleFunc("/portForward/{namespace}/{pod}/{uid}", n.servePortForward)
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", n.serveLogs)
+	for _, verb := range []string{"exec", "attach", "run"} {
+		mux.HandleFunc("/"+verb+"/", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, verb+": a pod of the testbed is a process without a container, where nothing can be executed", http.StatusNotImplemented)
+		})
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
 	return mux
 }

@@ -207,7 +207,8 @@ func (n *Node) putEntry(ctx context.Context, entry, known *unstructured.Unstruct
 	switch {
 	case known == nil:
 		_, err = client.Create(ctx, entry, metav1.CreateOptions{})
-	case equality.Semantic.DeepEqual(known.Object["spec"], entry.Object["spec"]):
+	case equality.Semantic.DeepEqual(known.Object["spec"], entry.Object["spec"]) &&
+		equality.Semantic.DeepEqual(known.GetOwnerReferences(), entry.GetOwnerReferences()):
 		return nil
 	default:
 		changed := known.DeepCopy()

@@ -66,7 +66,9 @@ func (s *sandbox) setEnv(name, value, why string) {
 	s.differ("env %s=%s: %s", name, value, why)
 }
 
+// dropEnv takes a variable out, and what there was to tell about it.
 func (s *sandbox) dropEnv(name string) {
+	s.differences = slices.DeleteFunc(s.differences, func(text string) bool { return strings.HasPrefix(text, "env "+name+":") })
 	s.env = slices.DeleteFunc(s.env, func(v variable) bool { return v.name == name })
 }
 

@@ -133,7 +133,7 @@ func (s *sandbox) tokenFile(ctx context.Context, from source, p *corev1.ServiceA
 	if err != nil {
 		return nil, err
 	}
-	s.differ("token %s: lives %s and is not renewed", p.Path, tokenLife)
+	s.differ("token %s: lives %d days and is not renewed", p.Path, int(tokenLife.Hours()/24))
 	return []file{{p.Path, []byte(token)}}, nil
 }
 
