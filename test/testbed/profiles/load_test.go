@@ -10,7 +10,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/kftls/kubectl-kftls/test/testbed/profiles"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -18,6 +17,8 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kftls/kubectl-kftls/test/testbed/profiles"
 )
 
 // object is a document of a profile, and where it stands.

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kftls/kubectl-kftls/test/testbed/profiles"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kftls/kubectl-kftls/test/testbed/profiles"
 )
 
 func TestDefaultProfileExists(t *testing.T) {

@@ -3,12 +3,14 @@ package nameproxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -222,8 +224,7 @@ func TestTunnelEndsWithItsContext(t *testing.T) {
 	cancel()
 	for name, side := range map[string]net.Conn{"client": conn, "pod": podSide} {
 		side.SetReadDeadline(time.Now().Add(10 * time.Second))
-		_, err := side.Read(make([]byte, 1))
-		if netErr, ok := err.(net.Error); err == nil || (ok && netErr.Timeout()) {
+		if _, err := side.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("the %s's side is still open: %v", name, err)
 		}
 	}

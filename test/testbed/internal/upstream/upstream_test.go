@@ -194,8 +194,8 @@ func getSoon(t *testing.T, client *http.Client, url string, ended <-chan error) 
 	for {
 		answer, err := client.Get(url)
 		if err == nil {
-			defer answer.Body.Close()
 			body, _ := io.ReadAll(answer.Body)
+			answer.Body.Close()
 			return string(body)
 		}
 		select {
