@@ -3,7 +3,10 @@ package objects
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
@@ -13,6 +16,9 @@ import (
 type kind struct {
 	resource   schema.GroupVersionResource
 	namespaced bool
+	// kept says that objects of this kind are stored: they can be listed, updated
+	// and deleted.
+	kept bool
 }
 
 // Kinds tells the resource of each kind. It is made from the API server's
@@ -36,7 +42,7 @@ func DiscoverKinds(ctx context.Context, client discovery.DiscoveryInterfaceWithC
 			if r.Kind == "" || isSubresource(r.Name) {
 				continue
 			}
-			kinds[version.WithKind(r.Kind)] = kind{version.WithResource(r.Name), r.Namespaced}
+			kinds[version.WithKind(r.Kind)] = kind{version.WithResource(r.Name), r.Namespaced, isKept(r.Verbs)}
 		}
 	}
 	for _, crd := range crds {
@@ -45,13 +51,12 @@ func DiscoverKinds(ctx context.Context, client discovery.DiscoveryInterfaceWithC
 	return kinds, nil
 }
 
+func isKept(verbs metav1.Verbs) bool {
+	return slices.Contains(verbs, "list") && slices.Contains(verbs, "update") && slices.Contains(verbs, "delete")
+}
+
 func isSubresource(name string) bool {
-	for _, r := range name {
-		if r == '/' {
-			return true
-		}
-	}
-	return false
+	return strings.Contains(name, "/")
 }
 
 // define adds what one CRD defines.
@@ -68,7 +73,7 @@ func (k Kinds) define(crd *unstructured.Unstructured) {
 		}
 		text, _ := version["name"].(string)
 		gv := schema.GroupVersion{Group: group, Version: text}
-		k[gv.WithKind(name)] = kind{gv.WithResource(plural), scope == "Namespaced"}
+		k[gv.WithKind(name)] = kind{gv.WithResource(plural), scope == "Namespaced", true}
 	}
 }
 

@@ -73,10 +73,7 @@ func (s *Supervisor) start(ctx, limit context.Context) error {
 	s.step(fmt.Sprintf("%d objects of profile %s", len(crds)+len(s.shipped)+len(s.additions), s.Profile), begin)
 
 	begin = s.Now()
-	if err := s.waitWorkloads(limit); err != nil {
-		return err
-	}
-	if err := s.inSync(limit); err != nil {
+	if err := s.settle(limit); err != nil {
 		return err
 	}
 	s.step("istiod, Envoy, Dex, oauth2-proxy and what lies behind them", begin)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -69,7 +70,9 @@ type Supervisor struct {
 
 	additions []*unstructured.Unstructured
 	shipped   []*unstructured.Unstructured
-	baseline  objects.Baseline
+	// baseline and firstPods are what reset goes back to.
+	baseline  objects.Picture
+	firstPods map[types.UID]bool
 
 	mu    sync.Mutex
 	phase control.Phase
