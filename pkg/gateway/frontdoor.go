@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -87,17 +89,31 @@ func (d *FrontDoor) PodPort(pod portforward.Pod, port int32) (uint16, error) {
 		"Service %s does not publish port %d, and an unprivileged gateway pod cannot listen on it", d.ServiceName(), port)
 }
 
-// PlainServer returns the Gateway's plain HTTP server, which the login guards
-// today, and false when it has none.
-func (d *FrontDoor) PlainServer() (Server, bool) {
+// PlainServer returns the plain HTTP server that answers for a host, which the
+// login guards today, and false when there is none. One that the Service
+// publishes is Kubeflow's; others may be anybody's.
+func (d *FrontDoor) PlainServer(host string) (Server, bool) {
+	var found []Server
 	for _, gateway := range d.Gateways() {
 		for _, server := range Servers(gateway) {
-			if server.IsHTTP() {
-				return server, true
+			if server.IsHTTP() && server.MatchesHost(host) {
+				found = append(found, server)
 			}
 		}
 	}
-	return Server{}, false
+	if len(found) == 0 {
+		return Server{}, false
+	}
+	if published := slices.IndexFunc(found, d.isPublished); published >= 0 {
+		return found[published], true
+	}
+	return found[0], true
+}
+
+func (d *FrontDoor) isPublished(server Server) bool {
+	return slices.ContainsFunc(d.Ingress.Object.Spec.Ports, func(port corev1.ServicePort) bool {
+		return port.Port == server.Number
+	})
 }
 
 // Gateways are the Gateway and the others of the same pods.

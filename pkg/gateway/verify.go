@@ -207,7 +207,7 @@ func (d *FrontDoor) Tunnel(dialer portforward.Dialer, pod portforward.Pod, port 
 // session, and none when the Gateway has no such server or its pods cannot
 // listen there.
 func (d *FrontDoor) AskPlain(ctx context.Context, dialer portforward.Dialer, host string) ([]Answer, error) {
-	server, ok := d.PlainServer()
+	server, ok := d.PlainServer(host)
 	if !ok {
 		return nil, nil
 	}
