@@ -10,11 +10,14 @@ import "embed"
 var Files embed.FS
 
 // AuditPolicy says what `up --audit` writes down: every request once, with who
-// asked, by which program, for what, and how it was answered; no contents.
+// asked, by which program, for what, and how it was answered; no contents, save
+// those of a deletion, which alone tell whether it was a dry run.
 const AuditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: Request
+  verbs: [delete]
 - level: Metadata
 `
 
