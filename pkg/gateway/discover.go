@@ -152,6 +152,10 @@ func (f *finder) renamed(ctx context.Context, wanted types.NamespacedName, expli
 	if err != nil {
 		f.note("a renamed Gateway was not searched for: %v", err)
 	}
+	// A VirtualService may name a Gateway that is gone: the wanted one, to begin with.
+	routed = slices.DeleteFunc(routed, func(name string) bool {
+		return name == wanted.String() || listErr == nil && !slices.Contains(there, name)
+	})
 	if len(routed) == 1 {
 		namespace, name, _ := strings.Cut(routed[0], "/")
 		f.note("Gateway %s does not exist; Kubeflow's VirtualServices point at %s", wanted, routed[0])
