@@ -33,9 +33,13 @@ type auditEvent struct {
 	Verb       string
 	UserAgent  string
 	ObjectRef  struct{ Resource, Subresource, APIGroup string }
+	// RequestObject is there for deletions.
+	RequestObject struct{ DryRun []string }
 }
 
-func (e auditEvent) isDryRun() bool { return strings.Contains(e.RequestURI, "dryRun=All") }
+func (e auditEvent) isDryRun() bool {
+	return strings.Contains(e.RequestURI, "dryRun=All") || len(e.RequestObject.DryRun) > 0
+}
 
 // writes tells requests that change what the cluster keeps. Opening a tunnel
 // and asking for one's rights are POSTs, but change nothing.
