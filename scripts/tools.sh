@@ -5,6 +5,7 @@ set -euo pipefail
 
 golangci_lint=v2.15.0
 goreleaser=v2.15.2
+freeze=v0.2.2
 goreleaser_go=go1.27.1 # newer than the project's; a toolchain comes through the module proxy
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kftls/tools
@@ -27,8 +28,11 @@ lint)
 release)
 	GOTOOLCHAIN=$goreleaser_go build goreleaser "$goreleaser" github.com/goreleaser/goreleaser/v2
 	;;
+picture)
+	build freeze "$freeze" github.com/charmbracelet/freeze
+	;;
 *)
-	echo "usage: $0 [lint|release]" >&2
+	echo "usage: $0 [lint|release|picture]" >&2
 	exit 2
 	;;
 esac

@@ -84,9 +84,12 @@ func (u *UI) symbol(unicode, ascii string) string {
 	return ascii
 }
 
-// spoken writes a time as people compare it: 0.2s, 14s, 2m3s.
+// spoken writes a time as people compare it: 40ms, 1.2s, 14s, 2m3s.
 func spoken(d time.Duration) string {
-	if d < 10*time.Second {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
 	return d.Round(time.Second).String()

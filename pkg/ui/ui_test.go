@@ -140,8 +140,10 @@ func FuzzClean(f *testing.F) {
 
 func TestSpoken(t *testing.T) {
 	for took, want := range map[time.Duration]string{
-		0:                        "0.0s",
-		240 * time.Millisecond:   "0.2s",
+		0:                        "0s",
+		340 * time.Microsecond:   "0s",
+		240 * time.Millisecond:   "240ms",
+		1000 * time.Millisecond:  "1.0s",
 		9940 * time.Millisecond:  "9.9s",
 		14400 * time.Millisecond: "14s",
 		123 * time.Second:        "2m3s",
