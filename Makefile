@@ -30,6 +30,10 @@ testbed: ## the testbed, bin/testbed, with all its programs (about 18 minutes th
 demo: ## the whole story in a terminal: curl fails, setup, curl works, undone
 	@scripts/demo.sh
 
+.PHONY: picture
+picture: ## docs/demo.svg, the picture in the README, from a run of the demo
+	@scripts/picture.sh
+
 .PHONY: test
 test: ## all that CI runs; what cannot run on this machine is named at the end
 	@$(CHECK) test
