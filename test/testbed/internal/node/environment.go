@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -84,7 +85,7 @@ func (s *sandbox) envValue(ctx context.Context, from source, e corev1.EnvVar) (v
 		value, err = s.resource(v.ResourceFieldRef)
 		return value, err == nil, err
 	}
-	return "", false, fmt.Errorf("this kind of valueFrom is not known to the testbed")
+	return "", false, errors.New("this kind of valueFrom is not known to the testbed")
 }
 
 func configMapKey(ctx context.Context, from source, namespace string, ref *corev1.ConfigMapKeySelector) (string, bool, error) {

@@ -55,7 +55,7 @@ func envoyCommand(n *Node, s *sandbox) (command, error) {
 		"--config-path", path, "--use-dynamic-base-id", "--concurrency", "1",
 		// Else lines wait up to 10 s for the access log.
 		"--file-flush-interval-msec", "50",
-		"--drain-time-s", fmt.Sprint(int(drainTime.Seconds())), "--drain-strategy", "immediate",
+		"--drain-time-s", itoa(int(drainTime.Seconds())), "--drain-strategy", "immediate",
 	}
 	return command{args: append(args, logFlags(s.localArgs())...)}, nil
 }

@@ -168,7 +168,7 @@ func (m moment) crashed(pod *corev1.Pod, p *proc.Process, now time.Time) moment 
 	return moment{
 		waiting: crashLoop, message: "back-off restarting failed container " + name, restarts: m.restarts,
 		lastExit: &corev1.ContainerStateTerminated{
-			ExitCode: int32(p.ExitCode()), Reason: reason, //nolint:gosec // an exit code is a byte
+			ExitCode: int32(p.ExitCode()), Reason: reason,
 			StartedAt: metav1.Time{Time: p.StartedAt()}, FinishedAt: metav1.Time{Time: now},
 			ContainerID: containerID(pod, name, m.restarts),
 		},

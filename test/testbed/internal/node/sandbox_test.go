@@ -98,15 +98,19 @@ func TestLoadEnv(t *testing.T) {
 		want []string
 		fail string
 	}{
-		{name: "later sources and env win, and env may refer to them",
+		{
+			name: "later sources and env win, and env may refer to them",
 			from: []corev1.EnvFromSource{
 				{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}},
 				{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}}, Prefix: ""},
 			},
 			env:  []corev1.EnvVar{{Name: "KEY", Value: "own"}, {Name: "BOTH", Value: "$(A):$(PORT)"}},
-			want: []string{"PORT=5556", "A=from secret", "KEY=own", "BOTH=from secret:5556"}},
-		{name: "prefix", from: []corev1.EnvFromSource{{Prefix: "P_", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}}}},
-			want: []string{"P_A=from secret", "P_KEY=s3cret"}},
+			want: []string{"PORT=5556", "A=from secret", "KEY=own", "BOTH=from secret:5556"},
+		},
+		{
+			name: "prefix", from: []corev1.EnvFromSource{{Prefix: "P_", SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}}}},
+			want: []string{"P_A=from secret", "P_KEY=s3cret"},
+		},
 		{name: "keys", env: []corev1.EnvVar{
 			{Name: "X", ValueFrom: valueFrom(corev1.EnvVarSource{ConfigMapKeyRef: key("settings", "PORT", false)})},
 			{Name: "ABSENT", ValueFrom: valueFrom(corev1.EnvVarSource{ConfigMapKeyRef: key("settings", "NO", true)})},
@@ -114,16 +118,23 @@ func TestLoadEnv(t *testing.T) {
 			{Name: "Y", ValueFrom: valueFrom(corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}, Key: "KEY"}})},
 		}, want: []string{"X=5556", "Y=s3cret"}},
 		{name: "downward", env: []corev1.EnvVar{
-			{Name: "NAME", ValueFrom: field("metadata.name")}, {Name: "NS", ValueFrom: field("metadata.namespace")},
-			{Name: "APP", ValueFrom: field("metadata.labels['app']")}, {Name: "NODE", ValueFrom: field("spec.nodeName")},
-			{Name: "SA", ValueFrom: field("spec.serviceAccountName")}, {Name: "IP", ValueFrom: field("status.podIP")},
+			{Name: "NAME", ValueFrom: field("metadata.name")},
+			{Name: "NS", ValueFrom: field("metadata.namespace")},
+			{Name: "APP", ValueFrom: field("metadata.labels['app']")},
+			{Name: "NODE", ValueFrom: field("spec.nodeName")},
+			{Name: "SA", ValueFrom: field("spec.serviceAccountName")},
+			{Name: "IP", ValueFrom: field("status.podIP")},
 			{Name: "HOST", ValueFrom: field("status.hostIP")},
 		}, want: []string{"NAME=dex-1", "NS=auth", "APP=dex", "NODE=" + Name, "SA=default", "IP=10.244.0.21", "HOST=127.0.71.1"}},
 		{name: "addresses", env: []corev1.EnvVar{{Name: "LISTEN", Value: "http://0.0.0.0:80"}}, want: []string{"LISTEN=http://127.0.71.21:80"}},
-		{name: "absent key", env: []corev1.EnvVar{{Name: "X", ValueFrom: valueFrom(corev1.EnvVarSource{ConfigMapKeyRef: key("settings", "NO", false)})}},
-			fail: "couldn't find key NO in ConfigMap auth/settings"},
-		{name: "absent object", from: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "no"}}}},
-			fail: `secrets "no" not found`},
+		{
+			name: "absent key", env: []corev1.EnvVar{{Name: "X", ValueFrom: valueFrom(corev1.EnvVarSource{ConfigMapKeyRef: key("settings", "NO", false)})}},
+			fail: "couldn't find key NO in ConfigMap auth/settings",
+		},
+		{
+			name: "absent object", from: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "no"}}}},
+			fail: `secrets "no" not found`,
+		},
 		{name: "unknown field", env: []corev1.EnvVar{{Name: "X", ValueFrom: field("status.phase")}}, fail: "status.phase"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,8 +191,11 @@ func TestLoadVolumes(t *testing.T) {
 	s := sandboxOf(t, corev1.Container{Name: "c", VolumeMounts: []corev1.VolumeMount{
 		{Name: "config", MountPath: "/etc/dex/cfg"},
 		{Name: "logo", MountPath: "/etc/logo.svg", SubPath: "logo.svg"},
-		{Name: "tls", MountPath: "/tls/"}, {Name: "tokens", MountPath: "/var/run/secrets/tokens"},
-		{Name: "none", MountPath: "/none"}, {Name: "scratch", MountPath: "/scratch"}, {Name: "podinfo", MountPath: "/podinfo"},
+		{Name: "tls", MountPath: "/tls/"},
+		{Name: "tokens", MountPath: "/var/run/secrets/tokens"},
+		{Name: "none", MountPath: "/none"},
+		{Name: "scratch", MountPath: "/scratch"},
+		{Name: "podinfo", MountPath: "/podinfo"},
 	}},
 		corev1.Volume{Name: "config", VolumeSource: configMap("dex", corev1.KeyToPath{Key: "config.yaml", Path: "sub/config.yaml"})},
 		corev1.Volume{Name: "logo", VolumeSource: configMap("logo")},

@@ -95,13 +95,22 @@ func TestSlicesFor(t *testing.T) {
 		{"two ready, in order", service(), []*corev1.Pod{member("b", 12), member("a", 11)}, []string{all + "a 10.244.0.11 ready+serving, b 10.244.0.12 ready+serving"}},
 		{"not ready", service(), []*corev1.Pod{member("a", 11, notReady)}, []string{all + "a 10.244.0.11 "}},
 		{"terminating", service(), []*corev1.Pod{member("a", 11, terminating)}, []string{all + "a 10.244.0.11 serving+terminating"}},
-		{"not ready but published", service(func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true }),
-			[]*corev1.Pod{member("a", 11, notReady)}, []string{all + "a 10.244.0.11 ready"}},
+		{
+			"not ready but published", service(func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true }),
+			[]*corev1.Pod{member("a", 11, notReady)},
+			[]string{all + "a 10.244.0.11 ready"},
+		},
 		{"no gateway, no ports", service(), []*corev1.Pod{member("a", 21, notGateway)}, []string{" | a 10.244.0.21 ready+serving"}},
-		{"ports differ between pods", service(), []*corev1.Pod{member("a", 11), member("b", 12, webOn(9443))},
-			[]string{all + "a 10.244.0.11 ready+serving", "http2=8080,https=9443,same=15021 | b 10.244.0.12 ready+serving"}},
-		{"named port that no container has", service(func(s *corev1.Service) { s.Spec.Ports[1].TargetPort = intstr.FromString("none") }),
-			[]*corev1.Pod{member("a", 11)}, []string{"http2=8080,same=15021 | a 10.244.0.11 ready+serving"}},
+		{
+			"ports differ between pods", service(),
+			[]*corev1.Pod{member("a", 11), member("b", 12, webOn(9443))},
+			[]string{all + "a 10.244.0.11 ready+serving", "http2=8080,https=9443,same=15021 | b 10.244.0.12 ready+serving"},
+		},
+		{
+			"named port that no container has", service(func(s *corev1.Service) { s.Spec.Ports[1].TargetPort = intstr.FromString("none") }),
+			[]*corev1.Pod{member("a", 11)},
+			[]string{"http2=8080,same=15021 | a 10.244.0.11 ready+serving"},
+		},
 		{"no pods", service(), nil, []string{" | "}},
 		{"others' pods", service(), []*corev1.Pod{
 			member("other-label", 11, func(p *corev1.Pod) { p.Labels = map[string]string{"app": "b"} }),

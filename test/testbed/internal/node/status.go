@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -76,13 +77,14 @@ func (r *podRun) status() PodStatus {
 
 // component is the name of what owns the pod: a ReplicaSet's is its Deployment's and a hash.
 func component(pod *corev1.Pod) string {
-	for _, owner := range pod.OwnerReferences {
-		if owner.Kind == "ReplicaSet" {
-			return strings.TrimSuffix(owner.Name, "-"+pod.Labels["pod-template-hash"])
-		}
-		return owner.Name
+	owner := metav1.GetControllerOf(pod)
+	switch {
+	case owner == nil:
+		return pod.Name
+	case owner.Kind == "ReplicaSet":
+		return strings.TrimSuffix(owner.Name, "-"+pod.Labels["pod-template-hash"])
 	}
-	return pod.Name
+	return owner.Name
 }
 
 // Kill ends the process of a pod with SIGKILL, as a crash: the pod stays, and the process
