@@ -139,6 +139,9 @@ func cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
 	select {
 	case <-doubleOf(ts, neg, args, 1).held:
 	case <-time.After(waitLimit):
+		for name, p := range storyOf(ts).processes {
+			ts.Logf("%s says:\n%s%s", name, p.stdout.String(), p.stderr.String())
+		}
 		ts.Fatalf("no such request within %s", waitLimit)
 	}
 }
