@@ -86,7 +86,6 @@ func bootstrapFor(s *sandbox, controlPlane, token, rootCert string) ([]byte, err
 		"@CONTROL_PLANE@", controlPlane,
 		"@TOKEN@", inJSON(token),
 		"@ROOT@", inJSON(rootCert),
-		"@NO_SDS@", inJSON(filepath.Join(s.dir, "no-sds.sock")),
 	).Replace(envoyBootstrap)
 	if !json.Valid([]byte(text)) {
 		return nil, errors.New("write the gateway's bootstrap: it is not JSON")
