@@ -188,28 +188,31 @@ func (w Writer) giveBack(ctx context.Context, change Change, stored *unstructure
 	if w.Now != nil {
 		now = w.Now
 	}
-	var err error
+	var refused error
 	for range giveBackAttempts {
 		fields, changed := givenBack(stored.GetManagedFields(), owner, now())
 		if !changed {
 			return stored, nil
 		}
 		var result *unstructured.Unstructured
-		result, err = w.patch(ctx, w.client(change), change, []patchOperation{
+		result, refused = w.patch(ctx, w.client(change), change, []patchOperation{
 			{Op: "replace", Path: "/metadata/resourceVersion", Value: stored.GetResourceVersion()},
 			{Op: "replace", Path: "/metadata/managedFields", Value: fields},
 		}, nil)
-		if err == nil {
+		if refused == nil {
 			return result, nil
 		}
-		if !apierrors.IsConflict(err) {
+		if !apierrors.IsConflict(refused) {
 			break
 		}
-		if stored, err = w.client(change).Get(ctx, change.Before.GetName(), metav1.GetOptions{}); err != nil {
+		current, err := w.client(change).Get(ctx, change.Before.GetName(), metav1.GetOptions{})
+		if err != nil {
+			refused = err
 			break
 		}
+		stored = current
 	}
-	err = cluster.Explain(err, "give the servers of Gateway %s back to their owner", change.Object())
+	err := cluster.Explain(refused, "give the servers of Gateway %s back to their owner", change.Object())
 	return stored, fault.Wrap(fault.ReasonOf(err), giveBackHint, err)
 }
 
