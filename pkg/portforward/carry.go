@@ -32,6 +32,7 @@ type link struct {
 	dial  func(context.Context) (net.Conn, error)
 
 	answered atomic.Bool  // something came back, or too much was sent
+	left     atomic.Bool  // the client ended its side
 	lastDown atomic.Int64 // time of the last byte from the pod, Unix nanoseconds
 	over     chan struct{}
 
@@ -42,8 +43,8 @@ type link struct {
 }
 
 // carry copies between a local connection and where dial leads until both ends
-// are done or ctx ends, and closes both. The error is why it failed; a client
-// that leaves is none.
+// are done or ctx ends, and closes both. The error is why it failed; what
+// happens after the client left is none.
 func carry(ctx context.Context, local net.Conn, dial func(context.Context) (net.Conn, error)) error {
 	defer func() { _ = local.Close() }()
 	remote, err := dial(ctx)
@@ -62,6 +63,9 @@ func carry(ctx context.Context, local net.Conn, dial func(context.Context) (net.
 	l.finish(err)
 	upload.Wait()
 	_ = l.current().Close()
+	if l.left.Load() && l.answered.Load() {
+		return nil // most likely it had closed, and nobody waits for more
+	}
 	return err
 }
 
@@ -176,6 +180,7 @@ func (l *link) upload() {
 			l.send((*buffer)[:n])
 		}
 		if errors.Is(err, io.EOF) {
+			l.left.Store(true)
 			l.halfClose()
 			return
 		}

@@ -364,7 +364,11 @@ func exchange(t *testing.T, conn net.Conn, text string) {
 }
 
 func tryExchange(conn net.Conn, text string) error {
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	return tryExchangeWithin(conn, text, 20*time.Second)
+}
+
+func tryExchangeWithin(conn net.Conn, text string, limit time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(conn, text); err != nil {

@@ -29,16 +29,14 @@ func (e *RemoteError) Error() string {
 
 // Refused says that nothing listens on the port inside the pod.
 func (e *RemoteError) Refused() bool {
-	return containsAny(e.Text, "connection refused")
+	return strings.Contains(e.Text, "connection refused")
 }
 
 // Gone says that the pod has no network any more: it was deleted, or its
-// sandbox was replaced. Texts of containerd (sandbox_portforward_linux.go) and
-// CRI-O, and of a kubelet that lost the pod.
+// sandbox was replaced. The words are containerd's (`network namespace for
+// sandbox "…" is closed`, `failed to find sandbox "…" in store: not found`) and
+// CRI-O's (`sandbox … is not running`).
 func (e *RemoteError) Gone() bool {
-	if containsAny(e.Text, "failed to find sandbox", "network namespace for sandbox", "no such network namespace") {
-		return true
-	}
 	return strings.Contains(e.Text, "sandbox") && containsAny(e.Text, "is not running", "not found", "is closed")
 }
 

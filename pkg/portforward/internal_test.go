@@ -5,8 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // flakySocket fails to accept a few times before it has a connection, as a
@@ -67,6 +69,47 @@ func TestRemoteErrorTexts(t *testing.T) {
 		e := &RemoteError{Text: text}
 		if e.Refused() != want.refused || e.Gone() != want.gone {
 			t.Errorf("refused %v, gone %v, want %+v: %s", e.Refused(), e.Gone(), want, text)
+		}
+	}
+}
+
+// stuckConn is a connection whose Close waits until the socket below is closed,
+// as TLS does when it cannot send its last alert.
+type stuckConn struct {
+	net.Conn
+	below *rawConn
+}
+
+func (c *stuckConn) Close() error {
+	<-c.below.closed
+	return nil
+}
+
+type rawConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *rawConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func TestKillClosesTheSocketBelow(t *testing.T) {
+	near, far := net.Pipe()
+	defer func() { _ = far.Close() }()
+	raw := &rawConn{Conn: near, closed: make(chan struct{})}
+	u, err := newUpstream(&wire{Conn: &stuckConn{near, raw}, raw: raw}, func(*upstream) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.kill()
+	for name, closed := range map[string]<-chan struct{}{"the socket": raw.closed, "the upstream": u.gone} {
+		select {
+		case <-closed:
+		case <-time.After(time.Second):
+			t.Errorf("%s is still open after a second", name)
 		}
 	}
 }

@@ -36,9 +36,6 @@ func TestRefusalConcernsOneConnection(t *testing.T) {
 		}
 		exchange(t, a, "after")
 		exchange(t, dial(t, d, target), "new")
-		if got := c.gets.Load() + c.posts.Load(); got != 1 {
-			t.Errorf("%d upgrades, want 1", got)
-		}
 	})
 }
 

@@ -66,7 +66,8 @@ func ask(t *testing.T, l *portforward.Listener) (string, error) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 	_, _ = io.WriteString(conn, "?")
-	name, err := io.ReadAll(conn)
+	name := make([]byte, len("one"))
+	_, err = io.ReadFull(conn, name)
 	return string(name), err
 }
 
@@ -100,10 +101,11 @@ func TestRouteLeavesDeadPods(t *testing.T) {
 					t.Errorf("answered by %q, %v, want two", got, err)
 				}
 			}
-			select {
-			case err := <-reported:
-				t.Errorf("reported: %v", err)
-			default:
+			for len(reported) > 0 {
+				// The end of a client just before the cut may be seen after it.
+				if err := <-reported; !errors.Is(err, portforward.ErrLost) {
+					t.Errorf("reported: %v", err)
+				}
 			}
 		})
 	}

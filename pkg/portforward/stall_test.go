@@ -154,6 +154,12 @@ func TestStalledReader(t *testing.T) {
 		if _, err := io.CopyN(io.Discard, stalled, 1<<20); err != nil {
 			t.Fatal(err)
 		}
+		// A connection that is opened in the very moment may still be caught.
+		waitFor(t, func() bool {
+			conn := dial(t, d, target)
+			defer func() { _ = conn.Close() }()
+			return tryExchangeWithin(conn, "new", time.Second) == nil
+		})
 		for i := range 4 {
 			exchange(t, dial(t, d, target), fmt.Sprintf("new %d", i))
 		}

@@ -21,6 +21,9 @@ const (
 	// text, and the text for the end of the data. Both come in one go, but
 	// spdystream handles them in different goroutines.
 	errorGrace = 500 * time.Millisecond
+	// readerPatience is how long a frame may wait for its reader before new
+	// streams take another upstream.
+	readerPatience = 250 * time.Millisecond
 )
 
 var chunks = sync.Pool{New: func() any { b := make([]byte, chunk); return &b }}
@@ -127,11 +130,32 @@ func (s *stream) pump() {
 			s.endErr = s.verdict()
 			return
 		}
-		select {
-		case s.frames <- frame:
-		case <-s.closed:
+		if !s.handOver(frame) {
 			s.endErr = net.ErrClosed
 			return
+		}
+	}
+}
+
+// handOver waits until Read takes a frame; false means that the stream was
+// closed. A reader that takes its time holds up everything that comes in on
+// the same connection, so new streams are sent to another one then.
+func (s *stream) handOver(frame []byte) bool {
+	select {
+	case s.frames <- frame:
+		return true
+	default:
+	}
+	patience := time.NewTimer(readerPatience)
+	defer patience.Stop()
+	for {
+		select {
+		case s.frames <- frame:
+			return true
+		case <-s.closed:
+			return false
+		case <-patience.C:
+			s.upstream.retire()
 		}
 	}
 }

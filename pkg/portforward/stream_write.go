@@ -71,6 +71,9 @@ func (s *stream) endTurn() { <-s.writeTurn }
 // sender owns the buffer from then on, so a missed deadline leaves no trace in
 // the caller's memory.
 func (s *stream) send(o outgoing) error {
+	if isClosed(s.refused) {
+		return s.writeEnd()
+	}
 	s.writing.Do(func() { go s.sender() })
 	if s.inFlight {
 		if err := s.awaitSent(); err != nil {
