@@ -41,50 +41,62 @@ func (w waiter) stampOf(ctx context.Context, e Envoy) (string, error) {
 // envoySecret is a certificate that an Envoy has, or waits for.
 type envoySecret struct {
 	Name   string
-	Secret struct {
-		TLS *struct {
-			Chain struct {
-				Bytes []byte `json:"inline_bytes"`
-			} `json:"certificate_chain"`
-		} `json:"tls_certificate"`
-	}
+	Secret secretContent
 }
+
+type secretContent struct {
+	TLS *struct {
+		Chain struct {
+			Bytes []byte `json:"inline_bytes"`
+		} `json:"certificate_chain"`
+	} `json:"tls_certificate"`
+	Validation any `json:"validation_context"`
+}
+
+func (s secretContent) isEmpty() bool { return s.TLS == nil && s.Validation == nil }
 
 // credentialPrefix is how istiod names the Secrets of Gateways, which are in the
 // gateway pod's namespace.
 const credentialPrefix = "kubernetes://"
 
 // lacksSecrets tells which Secret an Envoy asks for and does not have as the API
-// server does. Only a pair that fits can be had, and only by those who may.
-func (w waiter) lacksSecrets(ctx context.Context, e Envoy, p *proxy) (string, error) {
+// server does. Only a pair that fits can be had, and only by those who may; if
+// the Envoy waits for one that cannot be had, waits is true.
+func (w waiter) lacksSecrets(ctx context.Context, e Envoy, p *proxy) (lacks string, waits bool, err error) {
 	if p.Resources[secretType].LastError != "" {
-		return "", nil // Envoy refused one: it has taken what there is to take
+		return "", true, nil // Envoy refused one: it has taken what there is to take
 	}
 	asked, err := w.secretsOf(ctx, e)
 	if err != nil {
-		return err.Error(), nil
+		return "", false, err
 	}
 	for _, has := range asked {
 		name, ok := strings.CutPrefix(has.Name, credentialPrefix)
 		if !ok || strings.Contains(name, "/") || strings.HasSuffix(name, "-cacert") {
+			waits = waits || has.Secret.isEmpty()
 			continue
 		}
 		chain, err := w.chainOf(ctx, e.Namespace, name)
 		if err != nil {
-			return err.Error(), nil
+			return "", false, err
 		}
-		if chain == nil || has.Secret.TLS != nil && bytes.Equal(chain, has.Secret.TLS.Chain.Bytes) {
+		if chain == nil {
+			waits = waits || has.Secret.isEmpty()
+			continue
+		}
+		if has.Secret.TLS != nil && bytes.Equal(chain, has.Secret.TLS.Chain.Bytes) {
 			continue
 		}
 		allowed, err := w.maySecrets(ctx, e)
 		if err != nil {
-			return err.Error(), nil
+			return "", false, err
 		}
 		if allowed {
-			return fmt.Sprintf("%s does not have the certificate of Secret %s/%s yet", e.Pod, e.Namespace, name), nil
+			return fmt.Sprintf("%s does not have the certificate of Secret %s/%s yet", e.Pod, e.Namespace, name), false, nil
 		}
+		waits = waits || has.Secret.isEmpty()
 	}
-	return "", nil
+	return "", waits, nil
 }
 
 // secretsOf lists what an Envoy has and what it waits for.

@@ -133,7 +133,14 @@ func (w waiter) lacks(ctx context.Context, e Envoy, p *proxy, stamp string, writ
 	if lacks := p.lacks(written); lacks != "" {
 		return e.Pod + ": " + lacks, nil
 	}
-	return w.lacksSecrets(ctx, e, p)
+	lacks, waits, err := w.lacksSecrets(ctx, e, p)
+	if err == nil && lacks == "" {
+		lacks, err = w.lacksListeners(ctx, e, waits)
+	}
+	if err != nil {
+		return err.Error(), nil // whom we asked may be away for a moment
+	}
+	return lacks, nil
 }
 
 // until asks a question until its answer is empty. On the end of ctx the error

@@ -124,7 +124,7 @@ func passes(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && apierrors.IsNotFound(err) {
 		details := status.Status().Details
-		return details == nil || details.Kind == "" || details.Name == "" || details.Kind == "namespaces"
+		return details == nil || details.Kind == "" || details.Name == ""
 	}
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err)
 }

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +21,10 @@ type change struct {
 
 // restorePeriod is how often is looked whether deleted objects are gone.
 const restorePeriod = 50 * time.Millisecond
+
+// writeLimit is how long one write is tried, before all is looked at again: its
+// CRD or its namespace may be on the way out, and must come anew first.
+const writeLimit = 2 * time.Second
 
 // Restore brings all objects back to a picture: what was added is deleted, what
 // was deleted is made again, and what was changed is put back, to the owners of
@@ -145,8 +148,10 @@ func (s Store) putBack(ctx context.Context, c change) error {
 		return s.remove(ctx, c) // the next look makes it anew
 	}
 	if c.has == nil || !same(c.want, c.has) {
-		if err := s.retry(ctx, func() error { return s.writeContent(ctx, c) }); err != nil {
-			if apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) || isTerminating(err) {
+		limit, cancel := context.WithTimeout(ctx, writeLimit)
+		defer cancel()
+		if err := s.retry(limit, func() error { return s.writeContent(limit, c) }); err != nil {
+			if limit.Err() != nil && ctx.Err() == nil || apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) || isTerminating(err) {
 				return nil // things moved meanwhile: the next look sees how
 			}
 			return fmt.Errorf("put %s back: %w", c.key, err)
@@ -182,7 +187,7 @@ func (s Store) writeContent(ctx context.Context, c change) error {
 	}
 	// Something that cannot be changed was changed by deleting it and making it
 	// again: so do we.
-	return errors.Join(s.remove(ctx, c), nil)
+	return s.remove(ctx, c)
 }
 
 // writeOwners sets managedFields alone, over the object as it is.

@@ -22,9 +22,11 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/controller-manager/pkg/informerfactory"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/clusterroleaggregation"
 	"k8s.io/kubernetes/pkg/controller/deployment"
@@ -80,12 +82,15 @@ func run(ctx context.Context, kubeconfig string) error {
 	}
 
 	shared := informers.NewSharedInformerFactory(client, 0)
+	// Custom resources have no typed informers; the garbage collector watches them by
+	// their metadata, as in kube-controller-manager.
+	untyped := metadatainformer.NewSharedInformerFactory(objects, 0)
 	started := make(chan struct{})
 	loops, err := controllers(ctx, client, objects, shared)
 	if err != nil {
 		return err
 	}
-	garbage, err := garbageLoops(ctx, client, objects, shared, started)
+	garbage, err := garbageLoops(ctx, client, objects, informerfactory.NewInformerFactory(shared, untyped), started)
 	if err != nil {
 		return err
 	}
@@ -95,6 +100,7 @@ func run(ctx context.Context, kubeconfig string) error {
 		running.Go(func() { l(ctx) })
 	}
 	shared.Start(ctx.Done())
+	untyped.Start(ctx.Done())
 	close(started)
 	running.Wait()
 	return nil
@@ -125,7 +131,7 @@ func controllers(ctx context.Context, client kubernetes.Interface, objects metad
 }
 
 // garbageLoops runs the collector and, beside it, what teaches it new resource types.
-func garbageLoops(ctx context.Context, client kubernetes.Interface, objects metadata.Interface, shared informers.SharedInformerFactory, started <-chan struct{}) ([]loop, error) {
+func garbageLoops(ctx context.Context, client kubernetes.Interface, objects metadata.Interface, shared informerfactory.InformerFactory, started <-chan struct{}) ([]loop, error) {
 	// The collector resets the mapper, and its cache with it, when it meets a new
 	// type. It must not share that cache (garbagecollector.Sync), so it gets the
 	// plain discovery client.
