@@ -48,9 +48,11 @@ type Verdict struct {
 }
 
 // The first look comes at once and the next ones soon: a change is served 0.1
-// to 0.3 s after the write. The wait grows for a front door that is slow.
+// to 0.3 s after the write, and a refusal costs little. The wait grows for a
+// front door that is slow.
 const (
-	firstPause  = 10 * time.Millisecond
+	quickLooks  = 40
+	quickPause  = 10 * time.Millisecond
 	longestWait = 250 * time.Millisecond
 )
 
@@ -60,10 +62,10 @@ const (
 // error says what was seen last; its reason is Unguarded as soon as the login
 // is seen not to guard, else Timeout or Interrupted.
 func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
-	pause := firstPause
+	pause := quickPause
 	var verdict *Verdict
 	var err error
-	for {
+	for looks := 1; ; looks++ {
 		seen, seenErr := v.look(ctx)
 		isDecided := seenErr == nil || fault.ReasonOf(seenErr) == fault.Unguarded
 		if isDecided || verdict == nil || ctx.Err() == nil { // a look that was cut short tells less than the one before
@@ -76,6 +78,9 @@ func (v Verification) Verify(ctx context.Context) (*Verdict, error) {
 		case <-ctx.Done():
 			return verdict, ended(ctx, err)
 		case <-time.After(pause):
+		}
+		if looks < quickLooks {
+			continue
 		}
 		if pause = min(pause*3/2, longestWait); pause == longestWait {
 			v.refresh(ctx)
