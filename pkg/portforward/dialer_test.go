@@ -133,8 +133,8 @@ func TestParallelDialsShareOneUpstream(t *testing.T) {
 			return
 		}
 		for i, conn := range conns {
-			defer func() { _ = conn.Close() }()
 			wg.Go(func() {
+				defer func() { _ = conn.Close() }()
 				if err := tryExchange(conn, fmt.Sprintf("hello %d", i)); err != nil {
 					t.Error(err)
 				}
