@@ -9,8 +9,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,4 +55,12 @@ func load() string {
 		return "unknown"
 	}
 	return strings.Join(strings.Fields(string(text))[:3], " ")
+}
+
+// benchStart compares how long both programs take to print their own version.
+func benchStart(ctx context.Context, bed *testbed, starts int) error {
+	fmt.Printf("\n## `version --client`, %d starts each\n\n", starts)
+	command := exec.CommandContext(ctx, "go", "run", "-buildvcs=false", "./bench/start", "-n", strconv.Itoa(starts), bed.plugin, bed.kubectl)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	return command.Run()
 }
