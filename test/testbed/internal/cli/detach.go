@@ -117,25 +117,16 @@ func (a *app) supervised(ctx context.Context, o supervisor.Options) error {
 	ready := make(chan struct{})
 	go watchStarter(hold, ready, cancel)
 
-	log, err := newLogFile(o.Layout.Log())
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	starting := &app{streams: Streams{Out: report, Err: report}}
-	o.Done = starting.stepDone
-	o.Logf = (&app{streams: Streams{Err: log}}).logf
+	o.Done = (&app{streams: Streams{Err: report}}).stepDone
+	o.Logf = nil
 	o.Ready = func(control.Status) {
 		close(ready)
 		fmt.Fprintln(report, okLine)
 		report.Close()
 	}
-	err = supervisor.Run(ctx, o)
+	err := supervisor.Run(ctx, o)
 	select {
 	case <-ready:
-		if err != nil {
-			o.Logf("%v", err)
-		}
 	default:
 		fmt.Fprintln(report, failLine+fmt.Sprint(err))
 	}

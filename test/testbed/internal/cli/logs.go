@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -91,12 +90,4 @@ func (a *app) printLogs(ctx context.Context, names []string, follow bool) error 
 		case <-time.After(followPeriod):
 		}
 	}
-}
-
-// newLogFile makes a log, 0600, in a folder of its own.
-func newLogFile(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make a folder for logs: %w", err)
-	}
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }

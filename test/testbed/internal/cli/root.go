@@ -74,7 +74,7 @@ without root and without a cluster.`,
 		a.buildCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.envCommand(), a.logsCommand(),
 		a.verbCommand("wait", "Return when every Envoy has taken what the API server holds", "wait"),
 		a.verbCommand("reset", "Go back to the front door as shipped", "reset"),
-		a.restartCommand(), a.gatewayCommand(), a.upstreamCommand(),
+		a.restartCommand(), a.gatewayCommand(), a.guardCommand(), a.kubeconfigCommand(), a.upstreamCommand(),
 	)
 	return root
 }

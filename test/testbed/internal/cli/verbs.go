@@ -109,8 +109,11 @@ func (a *app) down(ctx context.Context) error {
 	}
 	layout := supervisor.Layout{Dir: dir}
 	running, err := layout.Supervisor()
-	if err != nil || running == nil {
+	if err != nil {
 		return err
+	}
+	if running == nil {
+		return layout.Clean()
 	}
 	asked, cancel := context.WithTimeout(ctx, downLimit)
 	defer cancel()
@@ -130,7 +133,7 @@ func (a *app) down(ctx context.Context) error {
 	if !gone(asked, *running) {
 		return fmt.Errorf("process %d does not end", running.PID)
 	}
-	return nil
+	return layout.Clean()
 }
 
 // gone waits for the end of a process.

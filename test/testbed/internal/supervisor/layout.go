@@ -78,6 +78,35 @@ func (l Layout) Lock() (*os.File, error) {
 	return file, nil
 }
 
+// openLog makes the supervisor's own log.
+func (l Layout) openLog() (*os.File, error) {
+	if err := os.MkdirAll(l.Logs(), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for logs: %w", err)
+	}
+	file, err := os.OpenFile(l.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the testbed's log: %w", err)
+	}
+	return file, nil
+}
+
+// Clean removes the secrets that a testbed left which was killed. It does
+// nothing while one runs, or if there never was one.
+func (l Layout) Clean() error {
+	if _, err := os.Stat(l.lockFile()); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock, err := l.Lock()
+	if errors.Is(err, ErrRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return l.remove(secrets)
+}
+
 // check tells a testbed's folder from others, so that nothing of anybody's is
 // deleted when `--dir` names the wrong one.
 func (l Layout) check() error {

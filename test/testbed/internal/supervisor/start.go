@@ -234,7 +234,7 @@ func (s *Supervisor) startNode(ctx context.Context) error {
 		},
 		KubeletCert: s.plane.Kubelet, KubeletClientCA: s.plane.KubeletClients,
 		IstiodKubeconfig: s.istiodKubeconfig(),
-		Logf:             s.Logf, Now: s.Options.Now,
+		Logf:             s.logf, Now: s.Options.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("start the node: %w", err)

@@ -49,7 +49,8 @@ type Options struct {
 	Done func(step string, took time.Duration)
 	// Ready is called once, when everything runs. It may be nil.
 	Ready func(control.Status)
-	// Logf takes what goes wrong later on.
+	// Logf takes what goes wrong with no one to return it to; it goes into the
+	// testbed's log in any case. It may be nil.
 	Logf func(format string, args ...any)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -59,6 +60,7 @@ type Options struct {
 type Supervisor struct {
 	Options
 	id      string
+	log     *os.File
 	started time.Time
 	subnet  *subnet.Subnet
 	plane   *pki.Plane
@@ -100,15 +102,24 @@ func Run(ctx context.Context, o Options) error {
 	if err := o.Layout.writeRecord(); err != nil {
 		return err
 	}
+	log, err := o.Layout.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
 	id := make([]byte, 8)
 	if _, err := rand.Read(id); err != nil {
 		return fmt.Errorf("draw the testbed's name: %w", err)
 	}
 	s := &Supervisor{
 		Options: o, id: hex.EncodeToString(id), started: o.Now(), phase: control.Starting,
-		parts: map[string]*part{}, died: make(chan error, 8), running: make(chan struct{}),
+		log: log, parts: map[string]*part{}, died: make(chan error, 8), running: make(chan struct{}),
 	}
-	return s.run(ctx)
+	err = s.run(ctx)
+	if err != nil {
+		s.logf("%v", err)
+	}
+	return err
 }
 
 func (s *Supervisor) run(ctx context.Context) error {
@@ -132,7 +143,7 @@ func (s *Supervisor) run(ctx context.Context) error {
 			s.subnet.Release()
 		}
 		if err := s.Layout.remove(secrets); err != nil {
-			s.Logf("%v", err)
+			s.logf("%v", err)
 		}
 	}()
 	if err := s.startOrStop(ctx, down); err != nil {
@@ -188,7 +199,7 @@ func (s *Supervisor) serve(ctx context.Context, down func()) (<-chan struct{}, e
 	go func() {
 		defer close(served)
 		if err := server.Serve(ctx, listener); err != nil {
-			s.Logf("control socket: %v", err)
+			s.logf("control socket: %v", err)
 		}
 	}()
 	return served, nil
@@ -218,9 +229,23 @@ func (s *Supervisor) setPhase(phase control.Phase) {
 
 // step reports a step of the start.
 func (s *Supervisor) step(name string, since time.Time) {
+	took := s.Now().Sub(since)
+	s.writeLog("%s: %.1f s", name, took.Seconds())
 	if s.Done != nil {
-		s.Done(name, s.Now().Sub(since))
+		s.Done(name, took)
 	}
+}
+
+// logf writes down what goes wrong, and tells it.
+func (s *Supervisor) logf(format string, args ...any) {
+	s.writeLog(format, args...)
+	if s.Logf != nil {
+		s.Logf(format, args...)
+	}
+}
+
+func (s *Supervisor) writeLog(format string, args ...any) {
+	fmt.Fprintf(s.log, s.Now().Format("2006-01-02T15:04:05.000Z07:00 ")+format+"\n", args...)
 }
 
 // link puts kubectl into the folder for the PATH.
