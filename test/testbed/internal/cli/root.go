@@ -31,7 +31,7 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // Run runs a command line, and returns the exit code: 0 done, 1 an error, 2 a
-// command line that is not understood.
+// command line that is not understood, 130 interrupted by Ctrl-C.
 func Run(ctx context.Context, args []string, streams Streams, environ []string) int {
 	a := &app{streams: streams, environ: environ}
 	root := a.root()
@@ -50,6 +50,9 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 		return 2
 	}
 	fmt.Fprintf(streams.Err, "error: %v\n", err)
+	if ctx.Err() != nil {
+		return 130
+	}
 	return 1
 }
 

@@ -66,19 +66,10 @@ func (a *app) printStatus(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return fmt.Errorf("print the status: %w", err)
 	}
-	if !allReady(status) {
+	if !status.AllReady() {
 		return exitError(1)
 	}
 	return nil
-}
-
-func allReady(status *control.Status) bool {
-	for _, c := range status.Components {
-		if !c.Ready {
-			return false
-		}
-	}
-	return status.Phase == control.Running
 }
 
 func (a *app) printText(status *control.Status) {
@@ -102,9 +93,9 @@ func (a *app) printComponents(status control.Status) {
 		ready := "yes"
 		if !c.Ready {
 			ready = "no"
-			if c.Waiting != "" {
-				ready += ": " + c.Waiting
-			}
+		}
+		if c.Waiting != "" {
+			ready += ": " + c.Waiting
 		}
 		program := c.Program
 		if c.Version != "" {

@@ -56,9 +56,23 @@ type Component struct {
 	Address string `json:"address,omitempty"`
 	PodIP   string `json:"podIP,omitempty"`
 	Ready   bool   `json:"ready"`
-	// Waiting says why it is not ready.
+	// Waiting says why it is not ready, or that it is ending.
 	Waiting   string    `json:"waiting,omitempty"`
 	Restarts  int       `json:"restarts,omitempty"`
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	Log       string    `json:"log,omitempty"`
+}
+
+// Terminating is what Waiting says of a pod that is ending.
+const Terminating = "Terminating"
+
+// AllReady tells whether everything runs that should: pods that are ending do
+// not count.
+func (s Status) AllReady() bool {
+	for _, c := range s.Components {
+		if !c.Ready && c.Waiting != Terminating {
+			return false
+		}
+	}
+	return s.Phase == Running
 }

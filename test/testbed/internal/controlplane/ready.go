@@ -5,6 +5,7 @@ package controlplane
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/discovery"
@@ -28,8 +29,23 @@ func (c Config) WaitReady(ctx context.Context, config *rest.Config) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("kube-apiserver is not ready: %w: %s", err, body)
+			return fmt.Errorf("kube-apiserver is not ready: %s", failing(string(body), err))
 		case <-time.After(readyPeriod):
 		}
 	}
+}
+
+// failing picks the checks that fail out of what /readyz says, or the error if
+// it says nothing.
+func failing(readyz string, err error) string {
+	var checks []string
+	for line := range strings.Lines(readyz) {
+		if check, ok := strings.CutPrefix(strings.TrimSpace(line), "[-]"); ok {
+			checks = append(checks, check)
+		}
+	}
+	if len(checks) == 0 {
+		return err.Error()
+	}
+	return strings.Join(checks, ", ")
 }

@@ -59,6 +59,7 @@ func (p *Plane) Client(server string, u User, userAgent string, now time.Time) (
 		Host:            server,
 		UserAgent:       userAgent,
 		QPS:             -1,
+		WarningHandler:  rest.NoWarnings{},
 		TLSClientConfig: rest.TLSClientConfig{CAData: p.users.CertPEM(), CertData: pair.Cert, KeyData: pair.Key},
 	}, nil
 }

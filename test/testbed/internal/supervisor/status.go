@@ -23,9 +23,6 @@ const (
 	gatewayName      = "istio-ingressgateway"
 )
 
-// terminating is what the node says of a pod that ends.
-const terminating = "Terminating"
-
 // plainPort is where a gateway pod serves the Service's port 80.
 const plainPort = "8080"
 
@@ -99,7 +96,7 @@ func (s *Supervisor) podsStatus(pods []node.PodStatus) []control.Component {
 func gateways(pods []node.PodStatus) []node.PodStatus {
 	var all []node.PodStatus
 	for _, p := range pods {
-		if p.Program == programs.Envoy && p.Waiting != terminating && p.Address != "" {
+		if p.Program == programs.Envoy && p.Waiting != control.Terminating && p.Address != "" {
 			all = append(all, p)
 		}
 	}

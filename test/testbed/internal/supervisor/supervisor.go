@@ -117,7 +117,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	err = s.run(ctx)
 	if err != nil {
-		s.logf("%v", err)
+		s.writeLog("%v", err)
 	}
 	return err
 }
