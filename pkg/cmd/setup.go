@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,8 +80,8 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	o.changeFlags.add(c)
 	o.export.add(c)
 	flags := c.Flags()
-	flags.StringSliceVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
-	flags.StringSliceVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
+	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
+	flags.StringArrayVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
 	flags.Int32Var(&o.port, "port", 0, "Port of the Gateway's HTTPS server (default 443)")
 	flags.BoolVar(&o.httpsRedirect, "https-redirect", false, "Redirect plain HTTP to https. Breaks HTTP clients inside the cluster, and a port-forward of port 80")
 	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
@@ -100,7 +101,7 @@ func (o *setupOptions) complete() (err error) {
 	if err := o.export.validate(); err != nil {
 		return err
 	}
-	sans, err := ca.ParseNames(o.san)
+	sans, err := ca.ParseNames(listed(o.san))
 	if err != nil {
 		return fault.Wrap(fault.Usage, fault.HintOf(err), err)
 	}
@@ -108,7 +109,12 @@ func (o *setupOptions) complete() (err error) {
 	if o.parsedKeyAlgorithm, err = parseKeyAlgorithm(o.keyAlgorithm); err != nil {
 		return err
 	}
+	if o.hosts != nil {
+		o.hosts = listed(o.hosts)
+	}
 	switch {
+	case slices.Contains(o.hosts, ""):
+		return fault.New(fault.Usage, "--hosts kubeflow.example.com", "--hosts has an empty value")
 	case o.port < 0 || o.port > 65535:
 		return fault.New(fault.Usage, "", "--port %d is not a port", o.port)
 	case o.timeout <= 0:
@@ -137,6 +143,17 @@ func (o *setupOptions) validateURL() error {
 		return fault.New(fault.Usage, "add --san "+address.Hostname(), "the certificate would not have the name of --url %s", o.url)
 	}
 	return nil
+}
+
+// listed takes apart values that hold several, by commas. Unlike pflag's own
+// string slices it keeps an empty value, so that --san "$UNSET" is refused and
+// not passed over.
+func listed(values []string) []string {
+	var all []string
+	for _, value := range values {
+		all = append(all, strings.Split(value, ",")...)
+	}
+	return all
 }
 
 // parseDays reads a duration, also in days.
