@@ -127,7 +127,27 @@ func (r *Route) dialOnce(ctx context.Context) (net.Conn, error) {
 		}
 		return nil, err
 	}
-	return &routedConn{Conn: conn, failed: func() { r.blame(pod) }}, nil
+	if !r.hasFailed(pod) {
+		r.settle(pod)
+	}
+	return &routedConn{Conn: conn, works: func() { r.settle(pod) }, failed: func() { r.blame(pod) }}, nil
+}
+
+// settle stays with a pod that works, and says so once.
+func (r *Route) settle(pod Pod) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.failed, pod.UID)
+	if r.using != pod.UID {
+		r.using = pod.UID
+		r.o.Logf("forwarding to pod %s/%s", pod.Namespace, pod.Name)
+	}
+}
+
+func (r *Route) hasFailed(pod Pod) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.failed[pod.UID].IsZero()
 }
 
 // Target is where the next connection goes.
@@ -176,10 +196,6 @@ func (r *Route) choose() (Pod, error) {
 		object := r.known.Object
 		return Pod{}, fault.New(fault.NoReadyPod, "kubectl get pods -n "+object.Namespace,
 			"no pod behind Service %s/%s is ready (%d found)", object.Namespace, object.Name, len(r.known.Pods))
-	}
-	if r.using != best.UID {
-		r.o.Logf("forwarding to pod %s/%s", best.Namespace, best.Name)
-		r.using = best.UID
 	}
 	return *best, nil
 }
@@ -242,14 +258,19 @@ func (r *Route) refreshBeside(ctx context.Context) {
 	}()
 }
 
-// routedConn reports a pod that turns out to be gone or not listening.
+// routedConn reports a pod that turns out to work, or to be gone or not
+// listening.
 type routedConn struct {
 	net.Conn
-	failed func()
+	answered      sync.Once
+	works, failed func()
 }
 
 func (c *routedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.answered.Do(c.works)
+	}
 	if remote, ok := errors.AsType[*RemoteError](err); ok && (remote.Refused() || remote.Gone()) {
 		c.failed()
 	}

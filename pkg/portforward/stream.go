@@ -232,8 +232,12 @@ func (s *stream) drop() {
 	_ = s.errs.Reset()
 }
 
-// opError is what a net.Conn's errors look like.
+// opError is what a net.Conn's errors look like. A RemoteError names its target
+// itself.
 func (s *stream) opError(op string, err error) error {
+	if _, ok := errors.AsType[*RemoteError](err); ok {
+		return err
+	}
 	return &net.OpError{Op: op, Net: addrNetwork, Addr: s.RemoteAddr(), Err: err}
 }
 
