@@ -19,6 +19,7 @@ const storyLimit = 3 * time.Minute
 
 func TestStories(t *testing.T) {
 	bed := openTestbed(t)
+	t.Run("no other cluster is touched", bed.testDecoys)
 	shipped := bed.snapshot(t)
 	for _, file := range storyFiles(t, "changing") {
 		bed.story(t, file, func(t *testing.T) {

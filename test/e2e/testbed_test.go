@@ -47,8 +47,17 @@ func openTestbed(t *testing.T) *testbed {
 	if err := bed.connect(); err != nil {
 		t.Fatal(err)
 	}
-	//bed.must(t, "guard")
+	if err := bed.guard(); err != nil {
+		t.Fatal(err)
+	}
 	return bed
+}
+
+// guard refuses a kubeconfig that leads anywhere but to this testbed. Nothing is
+// asked of an API server before, neither here nor by a story.
+func (bed *testbed) guard() error {
+	_, err := bed.run("guard")
+	return err
 }
 
 // builtProgram is the absolute path of a program of this repository.
