@@ -10,7 +10,6 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
-	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
 	"github.com/kftls/kubectl-kftls/pkg/state"
 )
@@ -53,30 +52,20 @@ func newCACommand(f *Factory) *cobra.Command {
 }
 
 func (o *caOptions) run(ctx context.Context) error {
-	target, err := o.resolve(o.factory)
+	target, err := o.open(ctx, o.factory)
 	if err != nil {
 		return err
 	}
-	cluster, err := o.factory.Cluster(ctx)
-	if err != nil {
-		return err
-	}
-	home, err := o.factory.Home()
-	if err != nil {
-		return err
-	}
-	dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
-	defer dialer.Close()
-	inForce, err := setup.Inspector{
-		Cluster: cluster, Home: home, Dialer: dialer, Gateway: target, SecretName: o.secretName, Now: o.factory.Now,
-	}.Authority(ctx)
+	inspector := target.inspector(o.factory, o.secretName)
+	defer inspector.Dialer.Close()
+	inForce, err := inspector.Authority(ctx)
 	if err != nil {
 		return err
 	}
 	if inForce.IsNew {
 		o.factory.UI.Note("note: this CA is new to this computer; compare it with who made it: SHA-256 %s", inForce.Fingerprint())
 	}
-	text, err := o.render(inForce, home)
+	text, err := o.render(inForce, target.home)
 	if err != nil {
 		return err
 	}

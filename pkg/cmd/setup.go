@@ -175,19 +175,11 @@ func parseDays(flag, text string) (time.Duration, error) {
 }
 
 func (o *setupOptions) prepare(ctx context.Context) error {
-	target, err := o.resolve(o.factory)
-	if err != nil {
-		return err
-	}
 	validity, err := parseDays("validity", o.validity)
 	if err != nil {
 		return err
 	}
-	cluster, err := o.factory.Cluster(ctx)
-	if err != nil {
-		return err
-	}
-	home, err := o.factory.Home()
+	target, err := o.open(ctx, o.factory)
 	if err != nil {
 		return err
 	}
@@ -196,10 +188,10 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		spec.HTTPSRedirect = &o.httpsRedirect
 	}
 	o.setup = &setup.Setup{
-		Cluster: cluster, Home: home, Progress: o.factory.progress, Now: o.factory.Now,
-		Dialer: portforward.NewDialer(cluster.Config, portforward.Options{}),
+		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Now: o.factory.Now,
+		Dialer: portforward.NewDialer(target.cluster.Config, portforward.Options{}),
 		Options: setup.Options{
-			Gateway: target, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
+			Gateway: target.gateway, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
 			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback,
 		},
 	}

@@ -6,13 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
 )
 
 func newStatusCommand(f *Factory) *cobra.Command {
 	var (
-		target targetFlags
+		flags  targetFlags
 		output string
 	)
 	c := &cobra.Command{
@@ -31,23 +30,13 @@ func newStatusCommand(f *Factory) *cobra.Command {
 			if err := validateOutput(output, "json", "yaml"); err != nil {
 				return err
 			}
-			name, err := target.resolve(f)
+			target, err := flags.open(c.Context(), f)
 			if err != nil {
 				return err
 			}
-			cluster, err := f.Cluster(c.Context())
-			if err != nil {
-				return err
-			}
-			home, err := f.Home()
-			if err != nil {
-				return err
-			}
-			dialer := portforward.NewDialer(cluster.Config, portforward.Options{})
-			defer dialer.Close()
-			status, err := setup.Inspector{
-				Cluster: cluster, Home: home, Dialer: dialer, Gateway: name, SecretName: target.secretName, Now: f.Now,
-			}.Inspect(c.Context())
+			inspector := target.inspector(f, flags.secretName)
+			defer inspector.Dialer.Close()
+			status, err := inspector.Inspect(c.Context())
 			if err != nil {
 				return err
 			}
@@ -58,7 +47,7 @@ func newStatusCommand(f *Factory) *cobra.Command {
 			return nil
 		},
 	}
-	target.add(c)
+	flags.add(c)
 	c.Flags().StringVarP(&output, "output", "o", "", "One of 'yaml' or 'json'.")
 	return c
 }

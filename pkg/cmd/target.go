@@ -1,14 +1,18 @@
 package cmd
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
+	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
 // targetFlags choose the Gateway and our Secret. The verbs share them.
@@ -47,6 +51,36 @@ func (t *targetFlags) resolve(f *Factory) (types.NamespacedName, error) {
 		return types.NamespacedName{}, fault.New(fault.Usage, "", "--gateway %q is neither NAME nor NAMESPACE/NAME", t.gateway)
 	}
 	return types.NamespacedName{Namespace: namespace, Name: name}, nil
+}
+
+// target is what the verbs act on: a Gateway of a cluster, and what this
+// computer keeps of it.
+type target struct {
+	gateway types.NamespacedName
+	cluster *cluster.Cluster
+	home    *state.Home
+}
+
+// open opens the target. It sends no request.
+func (t *targetFlags) open(ctx context.Context, f *Factory) (*target, error) {
+	gateway, err := t.resolve(f)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := f.Cluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	home, err := f.Home()
+	return &target{gateway: gateway, cluster: cluster, home: home}, err
+}
+
+// inspector looks at the target through a dialer, which the caller closes.
+func (t *target) inspector(f *Factory, secretName string) setup.Inspector {
+	return setup.Inspector{
+		Cluster: t.cluster, Home: t.home, Gateway: t.gateway, SecretName: secretName, Now: f.Now,
+		Dialer: portforward.NewDialer(t.cluster.Config, portforward.Options{}),
+	}
 }
 
 // progress shows the steps of a run.

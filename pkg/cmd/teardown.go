@@ -57,25 +57,17 @@ func newTeardownCommand(f *Factory) *cobra.Command {
 }
 
 func (o *teardownOptions) prepare(ctx context.Context) error {
-	target, err := o.resolve(o.factory)
+	target, err := o.open(ctx, o.factory)
 	if err != nil {
 		return err
 	}
-	cluster, err := o.factory.Cluster(ctx)
-	if err != nil {
-		return err
-	}
-	home, err := o.factory.Home()
-	if err != nil {
-		return err
-	}
-	computer, err := home.ComputerID()
+	computer, err := target.home.ComputerID()
 	if err != nil {
 		return err
 	}
 	o.teardown = &setup.Teardown{
-		Cluster: cluster, Home: home, Progress: o.factory.progress, Gateway: target, SecretName: o.secretName,
-		Writer: gateway.Writer{Cluster: cluster, Manager: gateway.FieldManager("teardown", computer), Now: o.factory.Now},
+		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Gateway: target.gateway, SecretName: o.secretName,
+		Writer: gateway.Writer{Cluster: target.cluster, Manager: gateway.FieldManager("teardown", computer), Now: o.factory.Now},
 	}
 	return nil
 }
