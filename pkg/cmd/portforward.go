@@ -230,12 +230,11 @@ func tryRoutes(ctx context.Context, f *Factory, ingress *portforward.Service, ro
 	return nil
 }
 
-// remotePort is the pods' port as the first pod has it, for people.
+// remotePort is the pods' port for people, or what was asked for while there is
+// no pod to tell.
 func remotePort(ingress *portforward.Service, remote string) string {
-	for _, pod := range ingress.Pods {
-		if target, err := ingress.Target(pod, remote); err == nil {
-			return strconv.Itoa(int(target.Port))
-		}
+	if port := ingress.ContainerPort(remote); port != 0 {
+		return strconv.Itoa(int(port))
 	}
 	return remote
 }

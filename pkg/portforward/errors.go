@@ -22,9 +22,16 @@ type RemoteError struct {
 	Text string
 }
 
-// Error names the target and repeats the text.
+// Error says what is known of the cause, and repeats the text where it is not.
 func (e *RemoteError) Error() string {
-	return fmt.Sprintf("forward to %s: %s", e.Target, e.Text)
+	pod := podName{e.Target.Namespace, e.Target.Pod}
+	switch {
+	case e.Refused():
+		return fmt.Sprintf("pod %s refuses connections on port %d", pod, e.Target.Port)
+	case e.Gone():
+		return fmt.Sprintf("pod %s is gone", pod)
+	}
+	return fmt.Sprintf("forward to port %d of pod %s: %s", e.Target.Port, pod, strings.TrimSpace(e.Text))
 }
 
 // Refused says that nothing listens on the port inside the pod.

@@ -2,6 +2,7 @@ package portforward
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,18 @@ func (s *Service) podPort(pod Pod, remote string) (uint16, error) {
 			pod.Namespace, pod.Name, published.TargetPort.String(), remote, s.Object.Name)
 	}
 	return port, nil
+}
+
+// ContainerPort is the number of the pods' port that remote leads to, as the
+// first pod or else the Service itself has it; 0 where only a pod could tell.
+func (s *Service) ContainerPort(remote string) uint16 {
+	asPublished := Pod{Ports: slicePorts(s.Object, nil)}
+	for _, pod := range append(slices.Clone(s.Pods), asPublished) {
+		if port, err := s.podPort(pod, remote); err == nil {
+			return port
+		}
+	}
+	return 0
 }
 
 func (s *Service) noPort(format string, args ...any) error {

@@ -251,6 +251,15 @@ func TestTarget(t *testing.T) {
 			t.Errorf("%q: %s, hint %q", remote, fault.ReasonOf(err), fault.HintOf(err))
 		}
 	}
+	for remote, want := range map[string]uint16{"80": 8080, "https": 0, "9443": 9443} {
+		if got := service.ContainerPort(remote); got != want {
+			t.Errorf("without pods %q leads to %d, want %d", remote, got, want)
+		}
+	}
+	service.Pods = []portforward.Pod{gateway}
+	if got := service.ContainerPort("https"); got != 8443 {
+		t.Errorf("with a pod https leads to %d", got)
+	}
 	gateway.Ports = nil
 	if _, err := service.Target(gateway, "443"); fault.ReasonOf(err) != fault.NoServicePort {
 		t.Errorf("a pod without the named port: %v", err)
