@@ -63,11 +63,13 @@ func (p *pool) DialTarget(ctx context.Context, t Target) (net.Conn, error) {
 		if err == nil {
 			return s, nil
 		}
-		up.retire()
+		first := up.retire()
 		if !kept || ctx.Err() != nil {
 			return nil, explainDial(err, t)
 		}
-		p.logf("opening another connection to pod %s/%s: %v", t.Namespace, t.Pod, err)
+		if first {
+			p.logf("opening another connection to pod %s/%s: %v", t.Namespace, t.Pod, err)
+		}
 	}
 }
 

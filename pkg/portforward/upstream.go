@@ -74,7 +74,7 @@ func (u *upstream) ping() {
 			return
 		case <-tick.C:
 		}
-		late := time.AfterFunc(pongPatience, u.retire)
+		late := time.AfterFunc(pongPatience, func() { u.retire() })
 		_, err := u.frames.Ping()
 		late.Stop()
 		if err != nil {
@@ -96,20 +96,24 @@ func (u *upstream) dead() bool {
 	}
 }
 
-// retire ends the opening of new streams, and the upstream when it is idle.
-func (u *upstream) retire() {
-	u.withdraw()
+// retire ends the opening of new streams, and the upstream when it is idle. It
+// says whether it was the first to do so.
+func (u *upstream) retire() bool {
+	first := u.withdraw()
 	u.killIfDone()
+	return first
 }
 
 // withdraw ends the opening of new streams.
-func (u *upstream) withdraw() {
+func (u *upstream) withdraw() (first bool) {
 	u.retiring.Do(func() {
+		first = true
 		u.mu.Lock()
 		u.retired = true
 		u.mu.Unlock()
 		u.onRetire(u)
 	})
+	return first
 }
 
 // killIfDone kills a retired upstream that nobody uses any more.
