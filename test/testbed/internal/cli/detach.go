@@ -103,13 +103,22 @@ func relay(report io.Reader, out io.Writer) error {
 	return errors.New("the testbed ended while it started, and said nothing")
 }
 
+// isSupervisor tells whether `up --detach` started this process: the two pipes
+// are there.
+func isSupervisor() bool {
+	for _, fd := range []int{reportPipe, holdPipe} {
+		var stat syscall.Stat_t
+		if err := syscall.Fstat(fd, &stat); err != nil || stat.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+			return false
+		}
+	}
+	return true
+}
+
 // supervised runs a testbed in the process that `up --detach` leaves behind.
 func (a *app) supervised(ctx context.Context, o supervisor.Options) error {
 	report := os.NewFile(reportPipe, "report")
 	hold := os.NewFile(holdPipe, "hold")
-	if report == nil || hold == nil {
-		return usageError{errors.New("--" + superviseFlag + " is for up --detach alone")}
-	}
 	syscall.CloseOnExec(reportPipe)
 	syscall.CloseOnExec(holdPipe)
 	ctx, cancel := context.WithCancel(ctx)

@@ -68,7 +68,8 @@ oauth2-proxy and Dex as processes on loopback addresses, without containers,
 without root and without a cluster.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          args(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -82,7 +83,7 @@ without root and without a cluster.`,
 	return root
 }
 
-// noArgs and the like turn cobra's complaints about arguments into usage errors.
+// args turns cobra's complaints about arguments into usage errors.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {

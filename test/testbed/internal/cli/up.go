@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,6 +55,9 @@ func (f *upFlags) check() error {
 		return usageError{fmt.Errorf("--readiness-lag may not be negative: %s", f.readinessLag)}
 	case f.timeout <= 0:
 		return usageError{fmt.Errorf("--timeout must be positive: %s", f.timeout)}
+	}
+	if f.supervise && !isSupervisor() {
+		return usageError{errors.New("--" + superviseFlag + " is for up --detach alone")}
 	}
 	if _, err := profiles.Open(f.profile); err != nil {
 		return usageError{err}

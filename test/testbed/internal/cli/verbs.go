@@ -74,7 +74,8 @@ func (a *app) restartCommand() *cobra.Command {
 }
 
 func (a *app) gatewayCommand() *cobra.Command {
-	gateway := &cobra.Command{Use: "gateway", Short: "What happens to gateway pods in life", Args: args(cobra.NoArgs)}
+	gateway := &cobra.Command{Use: "gateway", Short: "What happens to gateway pods in life", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	kill := &cobra.Command{
 		Use:   "kill [N]",
 		Short: "Kill the Envoy of gateway pod N (from 0, in the order of addresses), as a crash",

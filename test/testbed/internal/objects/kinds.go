@@ -46,7 +46,7 @@ func DiscoverKinds(ctx context.Context, client discovery.DiscoveryInterfaceWithC
 		}
 	}
 	for _, crd := range crds {
-		kinds.define(crd)
+		kinds.Define(crd)
 	}
 	return kinds, nil
 }
@@ -59,8 +59,8 @@ func isSubresource(name string) bool {
 	return strings.Contains(name, "/")
 }
 
-// define adds what one CRD defines.
-func (k Kinds) define(crd *unstructured.Unstructured) {
+// Define adds what one CRD defines.
+func (k Kinds) Define(crd *unstructured.Unstructured) {
 	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
 	name, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
 	plural, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "plural")
