@@ -22,10 +22,10 @@ func main() {
 	starts := flag.Int("starts", 40, "starts of each program; the programs take turns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *rounds, *starts); err != nil {
+	err := run(ctx, *rounds, *starts)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
 		os.Exit(1)
 	}
 }
