@@ -116,15 +116,26 @@ type patchOperation struct {
 }
 
 // patchServers writes a Gateway by JSON patch. The replaced resourceVersion is
-// the guard: a stale one gives 409, where a failed test operation would give a
-// 422 that looks like a wrong path.
+// the guard: a stale one gives 409. There must be no test operation beside it:
+// it would fail first, with a 422 that looks like a wrong path.
 func (w Writer) patchServers(ctx context.Context, client dynamic.ResourceInterface, change Change, dryRun []string) (*unstructured.Unstructured, error) {
 	operations := []patchOperation{
 		{Op: "replace", Path: "/metadata/resourceVersion", Value: change.Before.GetResourceVersion()},
 	}
 	operations = append(operations, serverOperations(change)...)
 	operations = append(operations, annotationOperations(change)...)
-	return w.patch(ctx, client, change, operations, dryRun)
+	stored, err := w.patch(ctx, client, change, operations, dryRun)
+	if apierrors.IsInvalid(err) && isStale(ctx, client, change) {
+		return nil, apierrors.NewConflict(change.Resource.GroupResource(), change.Before.GetName(), err)
+	}
+	return stored, err
+}
+
+// isStale tells whether an object was changed since it was read. A patch of a
+// path that is gone by then fails as invalid, before versions are compared.
+func isStale(ctx context.Context, client dynamic.ResourceInterface, change Change) bool {
+	current, err := client.Get(ctx, change.Before.GetName(), metav1.GetOptions{})
+	return err == nil && current.GetResourceVersion() != change.Before.GetResourceVersion()
 }
 
 func (w Writer) patch(ctx context.Context, client dynamic.ResourceInterface, change Change, operations []patchOperation, dryRun []string) (*unstructured.Unstructured, error) {
@@ -148,10 +159,7 @@ func serverOperations(change Change) []patchOperation {
 	case after == nil:
 		return []patchOperation{{Op: "remove", Path: "/spec/servers"}}
 	}
-	return []patchOperation{
-		{Op: "test", Path: "/spec/servers", Value: before},
-		{Op: "replace", Path: "/spec/servers", Value: after},
-	}
+	return []patchOperation{{Op: "replace", Path: "/spec/servers", Value: after}}
 }
 
 // annotationOperations writes or removes our one annotation, and the map

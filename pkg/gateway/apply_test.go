@@ -224,6 +224,37 @@ func TestAStaleReadIsAConflict(t *testing.T) {
 	})
 }
 
+// TestAPathThatIsGoneIsAConflict has the record removed by somebody after it
+// was read: the patch would remove it once more.
+func TestAPathThatIsGoneIsAConflict(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := newGround(t)
+		g.apply(t, g.plan(t, Spec{}))
+		plan, err := PlanTeardown(g.door(t), &Installed{SecretName: SecretName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.api.Change("Gateway", "kubeflow", "kubeflow-gateway", "somebody", func(object map[string]any) {
+			unstructured.RemoveNestedField(object, "metadata", "annotations")
+		})
+		_, err = g.writer.Apply(t.Context(), plan.Changes[0])
+		wantReason(t, err, fault.Conflict)
+
+		g.api.Intercept = func(r testutil.Request) int {
+			if r.Verb == "patch" {
+				return http.StatusUnprocessableEntity // a webhook's refusal of what nobody changed
+			}
+			return 0
+		}
+		plan, err = PlanTeardown(g.door(t), &Installed{SecretName: SecretName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.writer.Apply(t.Context(), plan.Changes[0])
+		wantReason(t, err, fault.Internal)
+	})
+}
+
 func TestDryRunStopsBeforeTheFirstWrite(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := newGround(t)

@@ -498,7 +498,7 @@ func TestServerOperations(t *testing.T) {
 		want          string
 	}{
 		{"the same", one, one.DeepCopy(), ""},
-		{"changed", one, two, "test replace"},
+		{"changed", one, two, "replace"},
 		{"the first", none, one, "add"},
 		{"the last", one, none, "remove"},
 	}
