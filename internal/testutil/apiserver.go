@@ -104,10 +104,16 @@ func (k kubeconfig) ToRawKubeConfigLoader() clientcmd.ClientConfig {
 	}, nil)
 }
 
-// Cluster opens a cluster on the API server.
+// Cluster opens a cluster on the API server, by the clock of this computer.
 func (s *APIServer) Cluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
-	c, err := cluster.New(kubeconfig{&rest.Config{Host: "http://api.test", Dial: s.listener.Dial}}, cluster.Options{})
+	return s.ClusterAt(t, time.Now)
+}
+
+// ClusterAt opens a cluster on the API server, by another clock.
+func (s *APIServer) ClusterAt(t *testing.T, now func() time.Time) *cluster.Cluster {
+	t.Helper()
+	c, err := cluster.New(kubeconfig{&rest.Config{Host: "http://api.test", Dial: s.listener.Dial}}, cluster.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
