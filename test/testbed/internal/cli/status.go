@@ -111,5 +111,5 @@ func (a *app) printComponents(status control.Status) {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", c.Component, program, c.Address, ready, c.PID, started, pod)
 	}
-	w.Flush()
+	_ = w.Flush() // a terminal that is gone ends the command soon enough
 }

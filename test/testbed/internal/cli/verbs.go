@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/control"
-	"github.com/kftls/kubectl-kftls/test/testbed/internal/proc"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/supervisor"
 )
 
@@ -74,8 +73,10 @@ func (a *app) restartCommand() *cobra.Command {
 }
 
 func (a *app) gatewayCommand() *cobra.Command {
-	gateway := &cobra.Command{Use: "gateway", Short: "What happens to gateway pods in life", Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	gateway := &cobra.Command{
+		Use: "gateway", Short: "What happens to gateway pods in life", Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	kill := &cobra.Command{
 		Use:   "kill [N]",
 		Short: "Kill the Envoy of gateway pod N (from 0, in the order of addresses), as a crash",
@@ -140,7 +141,7 @@ func (a *app) down(ctx context.Context) error {
 // gone waits for the end of a process.
 func gone(ctx context.Context, r supervisor.Record) bool {
 	for {
-		if ticks, err := proc.StartTicks(r.PID); err != nil || ticks != r.StartTicks {
+		if !r.Runs() {
 			return true
 		}
 		select {

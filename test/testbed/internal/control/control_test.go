@@ -76,7 +76,7 @@ func TestDownDoesNotWaitForAVerb(t *testing.T) {
 	client := serve(t, &Server{
 		Status: func() Status { return Status{} },
 		Down:   func() { close(down) },
-		Verbs: map[string]Verb{"wait": func(ctx context.Context, _ url.Values) error {
+		Verbs: map[string]Verb{"wait": func(context.Context, url.Values) error {
 			close(begun)
 			<-down
 			return nil

@@ -26,12 +26,12 @@ var ErrNotRunning = errors.New("no testbed runs here")
 
 // shortPath names the socket by way of an open folder: the address of a Unix
 // socket has room for 107 bytes only, and folders can be deeper.
-func shortPath(dir string) (path string, close func() error, err error) {
+func shortPath(dir string) (path string, done func(), err error) {
 	folder, err := os.Open(dir)
 	if err != nil {
 		return "", nil, err
 	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), socketName), folder.Close, nil
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), socketName), func() { folder.Close() }, nil
 }
 
 // Listen opens the socket in a folder, in place of one that is left over. The

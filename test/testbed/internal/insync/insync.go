@@ -146,6 +146,7 @@ func (w waiter) lacks(ctx context.Context, e Envoy, p *proxy, stamp string, writ
 // until asks a question until its answer is empty. On the end of ctx the error
 // carries the last answer.
 func until(ctx context.Context, question func(context.Context) (string, error)) error {
+	last := ""
 	for {
 		answer, err := question(ctx)
 		if err != nil {
@@ -154,6 +155,10 @@ func until(ctx context.Context, question func(context.Context) (string, error)) 
 		if answer == "" {
 			return nil
 		}
+		if ctx.Err() != nil && last != "" {
+			answer = last // this one tells only that it was cut short
+		}
+		last = answer
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -60,7 +60,7 @@ func TestLackingIn(t *testing.T) {
 
 func TestProxyLacks(t *testing.T) {
 	written := time.Date(2026, 11, 23, 22, 0, 0, 0, time.UTC)
-	late := func(d time.Duration) time.Time { return written.Add(d) }
+	late := written.Add
 	push := func(listenersSent, clustersSent time.Time) map[string]resType {
 		return map[string]resType{
 			clusters:  {Sent: "1a", Acked: "1a", SentTime: clustersSent},

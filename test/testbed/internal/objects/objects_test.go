@@ -164,11 +164,12 @@ func picture(t *testing.T, text string) Picture {
 }
 
 func TestChanges(t *testing.T) {
-	const shipped = "{apiVersion: v1, kind: Namespace, metadata: {name: ns}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: ns}, data: {k: v}}\n"
+	const namespace = "{apiVersion: v1, kind: Namespace, metadata: {name: ns}}\n"
+	const shipped = namespace + "---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: ns}, data: {k: v}}\n"
 	for _, test := range []struct{ name, now, want string }{
 		{"nothing", shipped, ""},
 		{"changed", strings.Replace(shipped, "k: v", "k: w", 1), "write ConfigMap ns/a"},
-		{"deleted", shipped[:strings.Index(shipped, "---")], "write ConfigMap ns/a"},
+		{"deleted", namespace, "write ConfigMap ns/a"},
 		{"added", shipped + "---\n{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: ns}}\n", "delete Secret ns/s"},
 		{"going", strings.Replace(shipped, "name: a,", `name: a, deletionTimestamp: "2026-11-23T00:00:00Z",`, 1), "write ConfigMap ns/a"},
 		{"an added namespace takes what is in it", shipped + "---\n{apiVersion: v1, kind: Namespace, metadata: {name: u}}\n---\n{apiVersion: v1, kind: Secret, metadata: {name: s, namespace: u}}\n", "delete Namespace u"},

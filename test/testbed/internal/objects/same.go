@@ -61,7 +61,7 @@ func rawFields(e metav1.ManagedFieldsEntry) []byte {
 	if e.FieldsV1 == nil {
 		return nil
 	}
-	return e.FieldsV1.Raw
+	return e.FieldsV1.GetRawBytes()
 }
 
 func owners(o *unstructured.Unstructured) []metav1.ManagedFieldsEntry {

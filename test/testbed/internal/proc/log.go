@@ -3,6 +3,7 @@
 package proc
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -27,7 +28,7 @@ func LastLines(logFile string, n int) []string {
 	start := max(0, size-tailBytes)
 	data := make([]byte, size-start)
 	read, err := f.ReadAt(data, start)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil
 	}
 	text := strings.TrimRight(string(data[:read]), "\n")

@@ -140,3 +140,31 @@ func TestAWaitForTheLockEnds(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestPruneKeepsThisKeyAndYoungOnes(t *testing.T) {
+	b := Builder{Cache: t.TempDir()}
+	old := time.Now().Add(-keepUnused - time.Hour)
+	for _, key := range []string{"this", "old", "young"} {
+		path := filepath.Join(b.Cache, key, manifest)
+		write(t, path, "{}")
+		if key != "young" {
+			if err := os.Chtimes(path, old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := b.prune("this"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(b.Cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, entry := range entries {
+		left = append(left, entry.Name())
+	}
+	if want := []string{"this", "young"}; !slices.Equal(left, want) {
+		t.Errorf("left %q, want %q", left, want)
+	}
+}

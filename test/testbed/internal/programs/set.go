@@ -2,15 +2,10 @@ package programs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Program is one executable of the testbed.
@@ -56,9 +51,6 @@ type Builder struct {
 	Note func(string)
 }
 
-// manifest is what a key's folder tells about itself.
-const manifest = "built.json"
-
 // Find returns the set if it is complete, else an error that wraps ErrNotBuilt.
 // It builds and fetches nothing.
 func (b Builder) Find(ctx context.Context) (*Set, error) {
@@ -97,6 +89,9 @@ func (b Builder) Build(ctx context.Context) (*Set, error) {
 		if err := b.fetchEnvoy(ctx, dir); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.prune(filepath.Base(dir)); err != nil {
+		return nil, err
 	}
 	return b.Find(ctx)
 }
@@ -174,7 +169,7 @@ func (b Builder) buildModule(ctx context.Context, m module, dir string, missing 
 	if err != nil {
 		return fmt.Errorf("make a folder to build in: %w", err)
 	}
-	defer os.RemoveAll(fresh)
+	defer removeAll(fresh)
 	if err := g.build(ctx, targets, versions, fresh, b.report); err != nil {
 		return err
 	}
@@ -185,43 +180,6 @@ func (b Builder) buildModule(ctx context.Context, m module, dir string, missing 
 		}
 	}
 	return nil
-}
-
-// keep moves an executable into a key's folder, and writes it into the
-// manifest. The file is there before the manifest tells of it.
-func keep(dir, file string, program Program) error {
-	bin := filepath.Join(dir, "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return fmt.Errorf("keep %s: %w", program.Name, err)
-	}
-	if err := os.Rename(file, filepath.Join(bin, program.Name)); err != nil {
-		return fmt.Errorf("keep %s: %w", program.Name, err)
-	}
-	built, err := readManifest(dir)
-	if err != nil {
-		return err
-	}
-	built[program.Name] = program
-	data, err := json.MarshalIndent(built, "", "  ")
-	if err != nil {
-		return fmt.Errorf("keep %s: %w", program.Name, err)
-	}
-	return replaceFile(filepath.Join(dir, manifest), data)
-}
-
-func readManifest(dir string) (map[string]Program, error) {
-	built := map[string]Program{}
-	data, err := os.ReadFile(filepath.Join(dir, manifest))
-	if errors.Is(err, fs.ErrNotExist) {
-		return built, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read what was built: %w", err)
-	}
-	if err := json.Unmarshal(data, &built); err != nil {
-		return nil, fmt.Errorf("read what was built, in %s: %w", filepath.Join(dir, manifest), err)
-	}
-	return built, nil
 }
 
 // copyCRDs keeps Istio's CRDs, which lie in its module.
@@ -239,52 +197,6 @@ func (b Builder) copyCRDs(ctx context.Context, to string) error {
 		return fmt.Errorf("read Istio's CRDs: %w", err)
 	}
 	return replaceFile(to, data)
-}
-
-func replaceFile(path string, data []byte) error {
-	if err := os.WriteFile(path+".new", data, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
-}
-
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
-}
-
-// lockPoll is how often a waiting build asks for the lock.
-const lockPoll = 200 * time.Millisecond
-
-// lock keeps builds apart, also those of other processes.
-func (b Builder) lock(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
-		return nil, fmt.Errorf("make the cache: %w", err)
-	}
-	file, err := os.OpenFile(filepath.Join(b.Cache, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("open the cache's lock: %w", err)
-	}
-	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { file.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			file.Close()
-			return nil, fmt.Errorf("lock the cache: %w", err)
-		}
-		b.report(Progress{Doing: "waiting for another build, which holds " + file.Name()})
-		select {
-		case <-ctx.Done():
-			file.Close()
-			return nil, fmt.Errorf("wait for another build: %w", ctx.Err())
-		case <-time.After(lockPoll):
-		}
-	}
 }
 
 func (b Builder) report(p Progress) {

@@ -60,7 +60,7 @@ func parseSockets(table io.Reader, port uint16) ([]Holder, error) {
 		}
 		addressHex, portHex, _ := strings.Cut(fields[1], ":")
 		number, err := strconv.ParseUint(portHex, 16, 16)
-		if err != nil || uint16(number) != port {
+		if err != nil || number != uint64(port) {
 			continue
 		}
 		address, err := parseAddress(addressHex)
@@ -102,7 +102,7 @@ func (h Holder) Process() string {
 			continue
 		}
 		pid := strings.Split(link, "/")[2]
-		command, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		command, err := os.ReadFile("/proc/" + pid + "/cmdline")
 		if err != nil {
 			return "process " + pid
 		}

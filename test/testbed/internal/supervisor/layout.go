@@ -144,6 +144,12 @@ type Record struct {
 	StartTicks uint64 `json:"startTicks"`
 }
 
+// Runs tells whether that very process still runs.
+func (r Record) Runs() bool {
+	ticks, err := proc.StartTicks(r.PID)
+	return err == nil && ticks == r.StartTicks
+}
+
 func (l Layout) writeRecord() error {
 	ticks, err := proc.StartTicks(os.Getpid())
 	if err != nil {
@@ -172,9 +178,8 @@ func (l Layout) Supervisor() (*Record, error) {
 	if err := json.Unmarshal(data, record); err != nil {
 		return nil, fmt.Errorf("read which process runs the testbed: %w", err)
 	}
-	ticks, err := proc.StartTicks(record.PID)
-	if err != nil || ticks != record.StartTicks {
-		return nil, nil // another process by now, or none
+	if !record.Runs() {
+		return nil, nil
 	}
 	return record, nil
 }

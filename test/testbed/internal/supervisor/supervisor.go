@@ -165,15 +165,19 @@ func (s *Supervisor) startOrStop(ctx context.Context, down <-chan struct{}) erro
 	defer cancel()
 	finished := make(chan error, 1)
 	go func() { finished <- s.start(ctx, limit) }()
+	callOff := func() {
+		cancel()
+		if err := <-finished; err != nil {
+			s.writeLog("the start ended: %v", err)
+		}
+	}
 	var err error
 	select {
 	case err = <-finished:
 	case err = <-s.died:
-		cancel()
-		<-finished
+		callOff()
 	case <-down:
-		cancel()
-		<-finished
+		callOff()
 		return errors.New("called off while it started")
 	}
 	if err == nil || ctx.Err() == nil {
