@@ -89,17 +89,10 @@ func isOurs(found *Finding, chain []*x509.Certificate) bool {
 // a server that could not be found: a second server beside it would be skipped
 // by istiod in silence.
 func requireKnown(found *Finding) error {
-	if len(found.Door.Overlapping(found.Spec.Port, found.Spec.Hosts, found.Spec.SecretName)) > 0 {
-		return nil // known; whether it may be swapped, the plan says
-	}
-	if server, stands := found.Door.OurServer(found.Spec.SecretName); stands && server.Number == found.Spec.Port {
-		return nil // what is served is an older state of our Secret
-	}
-	for name, chain := range found.Served {
-		if !isOurs(found, chain) {
-			return fault.New(fault.Overlap, "find it: kubectl get gateways.networking.istio.io -A; or take another port: kubectl kftls setup --port 9443",
-				"port %d already serves a certificate for %s (%s), from a Gateway that could not be read", found.Spec.Port, name, chain[0].Subject)
-		}
+	for _, name := range found.unexplained() {
+		return fault.New(fault.Overlap, "find it: kubectl get gateways.networking.istio.io -A; or take another port: kubectl kftls setup --port 9443",
+			"port %d already serves a certificate for %s (%s), from a Gateway that could not be read",
+			found.Spec.Port, name, found.Served[name][0].Subject)
 	}
 	return nil
 }

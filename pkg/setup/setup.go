@@ -9,8 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -135,55 +133,6 @@ func (f *Finding) chooseNames(asked ca.Names) error {
 	}
 	return fault.New(fault.Usage, "name one that they admit: kubectl kftls setup --san NAME",
 		"the server's hosts %v admit none of the names %v", hosts.Hosts, asked.Strings())
-}
-
-// lookAtWire reads what is installed, takes the plain door's answers and asks
-// the port for its certificates, all at the same time. That nothing is served
-// is the usual case, and no error.
-func (s *Setup) lookAtWire(ctx context.Context, found *Finding) error {
-	pod := found.Door.ReadyPods()[0]
-	road, err := found.Door.Tunnel(s.Dialer, pod, found.Spec.Port)
-	if err != nil {
-		return err
-	}
-	names := found.Names.Strings()
-	chains := make([][]*x509.Certificate, len(names))
-	var group errgroup.Group
-	group.Go(func() (err error) {
-		found.Installed, err = gateway.ReadInstalled(ctx, s.Cluster, found.Door, found.Spec.SecretName)
-		return err
-	})
-	group.Go(func() (err error) {
-		found.Plain, err = found.Door.AskPlain(ctx, s.Dialer, gateway.SampleName(names[0]))
-		return err
-	})
-	for i, name := range names {
-		group.Go(func() error {
-			chain, err := gateway.Handshake(ctx, road, gateway.SampleName(name))
-			chains[i] = chain
-			return refusedToForward(err)
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	found.Served = map[string][]*x509.Certificate{}
-	for i, chain := range chains {
-		if chain != nil {
-			found.Served[names[i]] = chain
-		}
-	}
-	return nil
-}
-
-// refusedToForward keeps of a failed handshake only what the API server or the
-// road to it refused: that concerns the whole run.
-func refusedToForward(err error) error {
-	switch fault.ReasonOf(err) {
-	case fault.Forbidden, fault.Unauthorized, fault.Unreachable, fault.NotFound:
-		return err
-	}
-	return nil
 }
 
 // now is the time that certificates are made at: the earlier of the clocks of
