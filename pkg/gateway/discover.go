@@ -6,14 +6,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -42,24 +41,19 @@ func Discover(ctx context.Context, c *cluster.Cluster, o DiscoverOptions) (*Fron
 	var usualErr error
 	background, stop := context.WithCancel(ctx)
 	defer stop()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var group errgroup.Group
-		group.Go(func() error {
-			usual, usualErr = portforward.Resolve(background, c.Core, c.Discovery, kubeflowServiceNamespace, kubeflowService)
-			return nil
-		})
-		group.Go(func() error { finder.door.Era = finder.era(background); return nil })
-		_ = group.Wait() // each keeps its own error
-	}()
+	var meanwhile sync.WaitGroup
+	meanwhile.Go(func() {
+		usual, usualErr = portforward.Resolve(background, c.Core, c.Discovery, kubeflowServiceNamespace, kubeflowService)
+	})
+	meanwhile.Go(func() { finder.door.Era = finder.era(background) })
 	err := finder.gateway(ctx, o)
 	if err != nil {
 		stop()
-		<-done
+	}
+	meanwhile.Wait()
+	if err != nil {
 		return nil, err
 	}
-	<-done
 	err = finder.ingress(ctx, usual, usualErr)
 	if err == nil {
 		err = finder.requirePods()
@@ -111,28 +105,26 @@ func (f *finder) gateway(ctx context.Context, o DiscoverOptions) error {
 		wanted = KubeflowGateway
 	}
 	var all *unstructured.UnstructuredList
-	var group errgroup.Group
-	group.Go(func() error {
-		f.door.Gateway, err = f.cluster.Dynamic.Resource(f.door.Resource).Namespace(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
-		return nil
-	})
 	var listErr error
-	group.Go(func() error {
-		all, listErr = f.cluster.Dynamic.Resource(f.door.Resource).List(ctx, metav1.ListOptions{})
-		return nil
+	var group sync.WaitGroup
+	group.Go(func() {
+		f.door.Gateway, err = f.cluster.Dynamic.Resource(f.door.Resource).Namespace(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
 	})
-	_ = group.Wait() // both errors are looked at below
+	group.Go(func() {
+		all, listErr = f.cluster.Dynamic.Resource(f.door.Resource).List(ctx, metav1.ListOptions{})
+	})
+	group.Wait()
 	if apierrors.IsNotFound(err) {
 		f.door.Gateway, err = f.renamed(ctx, wanted, o.Gateway.Name != "", all, listErr)
 	}
 	if err != nil {
 		return cluster.Explain(err, "read Gateway %s", wanted)
 	}
-	if listErr != nil {
+	if listErr == nil {
+		f.door.Others = sharingPods(f.door.Gateway, all.Items)
+	} else {
 		f.note("other Gateways of the same pods were not checked: %v", listErr)
-		return nil
 	}
-	f.door.Others = sharingPods(f.door.Gateway, all.Items)
 	return nil
 }
 

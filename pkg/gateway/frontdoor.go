@@ -81,7 +81,7 @@ func (d *FrontDoor) PodPort(pod portforward.Pod, port int32) (uint16, error) {
 		}
 	}
 	if port >= firstUnprivileged && port <= 65535 {
-		return uint16(port), nil //nolint:gosec // the bounds stand in the line above
+		return uint16(port), nil
 	}
 	return 0, fault.New(fault.NoServicePort,
 		fmt.Sprintf("take a port that needs no Service: kubectl kftls setup --port 9443; or publish it: kubectl -n %s edit service %s",

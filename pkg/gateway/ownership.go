@@ -34,7 +34,7 @@ type fieldSet = map[string]any
 func decodeFields(entry metav1.ManagedFieldsEntry) fieldSet {
 	fields := fieldSet{}
 	if entry.FieldsV1 != nil {
-		_ = json.Unmarshal(entry.FieldsV1.Raw, &fields) // the API server wrote it
+		_ = json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) // the API server wrote it
 	}
 	return fields
 }
@@ -102,6 +102,6 @@ func withFields(entry metav1.ManagedFieldsEntry, fields fieldSet) metav1.Managed
 	if err != nil {
 		return entry // decoded from JSON a moment ago: it encodes
 	}
-	entry.FieldsV1 = &metav1.FieldsV1{Raw: raw}
+	entry.FieldsV1 = metav1.NewFieldsV1(string(raw))
 	return entry
 }
