@@ -81,7 +81,7 @@ func newScene(t *testing.T, api *testutil.APIServer, pods *testutil.GatewayPods)
 	s := &scene{api: api, pods: pods}
 	s.Setup = &Setup{
 		Cluster: api.Cluster(t), Home: home, Dialer: pods, Now: time.Now, Progress: s.progress,
-		Options: Options{Names: ca.DefaultNames(), Timeout: 4 * time.Second},
+		Options: Options{Names: ca.DefaultNames(), Timeout: 2 * time.Second},
 	}
 	return s
 }
@@ -142,6 +142,13 @@ const (
 	shipped    = "http:80:"
 	withServer = "http:80: https-kftls:443:kftls-gateway"
 )
+
+// intercept lets requests that nobody waits for any more end, and has the next
+// ones seen by a function.
+func (s *scene) intercept(see func(testutil.Request) int) {
+	synctest.Wait()
+	s.api.Intercept = see
+}
 
 // isUnproven tells whether the mark is set for Kubeflow's Gateway.
 func (s *scene) isUnproven() bool {
@@ -213,4 +220,9 @@ func wantReason(t *testing.T, err error, want fault.Reason) {
 	if got := fault.ReasonOf(err); got != want {
 		t.Fatalf("got error %v of reason %q, want reason %q", err, got, want)
 	}
+}
+
+// pods serve a certificate, whatever they are asked for.
+func pods(certificate *tls.Certificate) func(pod, serverName string) *tls.Certificate {
+	return func(string, string) *tls.Certificate { return certificate }
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +22,7 @@ import (
 func TestSetupForTheFirstTime(t *testing.T) {
 	inScene(t, func(t *testing.T, s *scene) {
 		var order []string
-		s.api.Intercept = func(r testutil.Request) int {
+		s.intercept(func(r testutil.Request) int {
 			if r.IsWrite() {
 				order = append(order, r.String())
 				if s.isUnproven() != (r.Resource == "gateways") {
@@ -29,7 +30,7 @@ func TestSetupForTheFirstTime(t *testing.T) {
 				}
 			}
 			return 0
-		}
+		})
 		result, err := s.run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -241,13 +242,13 @@ func TestSetupWithoutTheRightToReadTheSecret(t *testing.T) {
 			}
 			return 0
 		}
-		s.api.Intercept = refuse
+		s.intercept(refuse)
 		_, err := s.run(t.Context())
 		wantReason(t, err, fault.Forbidden)
 
-		s.api.Intercept = nil
+		s.intercept(nil)
 		first := s.mustRun(t)
-		s.api.Intercept = refuse
+		s.intercept(refuse)
 		result, err := s.run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -327,6 +328,7 @@ func TestLookRefuses(t *testing.T) {
 			_, err = s.Look(t.Context())
 			wantReason(t, err, reason)
 		}
+		synctest.Wait()
 		s.api.WithoutIstio = true
 		_, err = s.Look(t.Context())
 		wantReason(t, err, fault.NoIstio)
@@ -405,12 +407,12 @@ func TestAnotherHTTPSServer(t *testing.T) {
 	})
 	t.Run("one of a Gateway that may not be listed", func(t *testing.T) {
 		inScene(t, func(t *testing.T, s *scene) {
-			s.api.Intercept = func(r testutil.Request) int {
+			s.intercept(func(r testutil.Request) int {
 				if r.Verb == "list" && r.Resource == "gateways" {
 					return http.StatusForbidden
 				}
 				return 0
-			}
+			})
 			_, err := s.run(t.Context())
 			wantReason(t, err, fault.Overlap)
 			if !strings.Contains(err.Error(), "port 443 already serves a certificate for ") {
@@ -530,4 +532,40 @@ func TestServedChainsAreFound(t *testing.T) {
 			t.Errorf("got %v", found.Served)
 		}
 	}, testutil.KubeflowGateway(testutil.HTTPS("https", 443, "missing", "*")))
+}
+
+// TestAServerThatIsOnItsWayOut is served for a moment after it was removed.
+func TestAServerThatIsOnItsWayOut(t *testing.T) {
+	own, err := ca.NewAuthority(ca.AuthorityOptions{Unconstrained: true, Now: bubbleTime})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stays := range []time.Duration{300 * time.Millisecond, time.Hour} {
+		inScene(t, func(t *testing.T, s *scene) {
+			begun := time.Now()
+			s.pods.Serves = func(string, string) *tls.Certificate {
+				if time.Since(begun) < stays {
+					return pairOf(leafOf(t, own, "localhost"))
+				}
+				return nil
+			}
+			s.intercept(func(r testutil.Request) int {
+				if r.Verb == "list" && r.Resource == "gateways" {
+					return http.StatusForbidden
+				}
+				return 0
+			})
+			found, err := s.Look(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(begun); waited > settleLimit || waited < min(stays, settleLimit) {
+				t.Errorf("waited %s", waited)
+			}
+			_, err = s.Propose(found)
+			if isGone := stays < settleLimit; isGone != (err == nil) {
+				t.Errorf("after %s: %v", stays, err)
+			}
+		}, testutil.Gateway("team", "own", testutil.HTTPS("https", 443, "theirs", "*")))
+	}
 }

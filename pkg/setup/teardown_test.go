@@ -100,14 +100,14 @@ func TestTeardownMeetsAChange(t *testing.T) {
 					t.Fatal(err)
 				}
 				edited := false
-				s.api.Intercept = func(r testutil.Request) int {
+				s.intercept(func(r testutil.Request) int {
 					isMoment := r.Resource == "gateways" && (r.IsWrite() || when == "before the dry run" && r.DryRun)
 					if isMoment && !edited {
 						edited = true
 						s.addServer()
 					}
 					return 0
-				}
+				})
 				done, err := teardown.Apply(t.Context(), plan)
 				if err != nil || len(done) != 3 || s.servers() != "http:80: https-team:8443:team" {
 					t.Errorf("done %v, %v, servers %s", done, err, s.servers())
@@ -134,31 +134,31 @@ func TestTeardownThatIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.api.Intercept = func(r testutil.Request) int {
+		s.intercept(func(r testutil.Request) int {
 			if r.DryRun && r.Verb == "delete" {
 				return http.StatusForbidden
 			}
 			return 0
-		}
+		})
 		done, err := teardown.Apply(t.Context(), plan)
 		wantReason(t, err, fault.Forbidden)
 		if len(done) != 0 || len(s.api.Writes()) != 0 {
 			t.Errorf("done %v, writes %v", done, s.api.Writes())
 		}
 
-		s.api.Intercept = func(r testutil.Request) int {
+		s.intercept(func(r testutil.Request) int {
 			if r.IsWrite() && r.Resource == "secrets" {
 				return http.StatusConflict
 			}
 			return 0
-		}
+		})
 		done, err = teardown.Apply(t.Context(), plan)
 		wantReason(t, err, fault.Conflict)
 		if len(done) != 1 || s.servers() != shipped {
 			t.Errorf("done %v, servers %s", done, s.servers())
 		}
 
-		s.api.Intercept = nil
+		s.intercept(nil)
 		if rest := takeBack(t, s); len(rest) != 2 {
 			t.Errorf("the rest: %v", rest)
 		}
@@ -174,12 +174,12 @@ func TestTeardownIsInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		s.api.Intercept = func(r testutil.Request) int {
+		s.intercept(func(r testutil.Request) int {
 			if r.IsWrite() {
 				cancel()
 			}
 			return 0
-		}
+		})
 		done, err := teardown.Apply(ctx, plan)
 		wantReason(t, err, fault.Interrupted)
 		if len(done) != 1 || s.servers() != shipped {
@@ -199,13 +199,13 @@ func TestTeardownLocal(t *testing.T) {
 			t.Errorf("by force: %v, %v", plan, err)
 		}
 
-		s.api.Intercept = func(testutil.Request) int { return http.StatusServiceUnavailable }
+		s.intercept(func(testutil.Request) int { return http.StatusServiceUnavailable })
 		_, err = teardown.ProposeLocal(t.Context(), false)
 		wantReason(t, err, fault.LocalState)
 		if plan, err := teardown.ProposeLocal(t.Context(), true); err != nil || len(plan.Authorities) != 1 {
 			t.Errorf("by force, of a cluster that does not answer: %v, %v", plan, err)
 		}
-		s.api.Intercept = nil
+		s.intercept(nil)
 
 		takeBack(t, s)
 		if plan, err := teardown.ProposeLocal(t.Context(), false); err != nil || len(plan.Authorities) != 1 {
