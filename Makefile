@@ -62,6 +62,10 @@ cross: ## compile for linux, darwin and windows on amd64 and arm64
 e2e: ## the stories: the built plugin against the testbed
 	@$(CHECK) testbed e2e
 
+.PHONY: test-testbed
+test-testbed: testbed ## the testbed itself: faults, reset, roll-outs, two side by side, kill -9
+	cd test/testbed && go test -buildvcs=false -tags integration -count=1 -timeout 15m ./integration
+
 .PHONY: bench
 bench: build testbed ## side by side with the way by hand, and with kubectl
 	go run -buildvcs=false ./bench
