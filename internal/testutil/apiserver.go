@@ -55,7 +55,6 @@ type Request struct {
 	DryRun, Force             bool
 	Manager                   string
 
-	gvr     string
 	body    []byte
 	version string
 	query   string
@@ -83,7 +82,7 @@ func NewAPIServer(t *testing.T, objects ...*unstructured.Unstructured) *APIServe
 		objects:  map[string]*unstructured.Unstructured{},
 		applied:  map[string]map[string]map[string]any{},
 	}
-	server := &http.Server{Handler: s}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(s.listener) }()
 	t.Cleanup(func() { _ = server.Close(); <-done })

@@ -182,7 +182,7 @@ func claimServers(object *unstructured.Unstructured, manager, apiVersion string)
 
 func withoutServers(encoded *metav1.FieldsV1) map[string]any {
 	fields := map[string]any{}
-	if encoded != nil && json.Unmarshal(encoded.Raw, &fields) != nil {
+	if encoded != nil && json.Unmarshal(encoded.GetRawBytes(), &fields) != nil {
 		return nil
 	}
 	if spec, ok := fields["f:spec"].(map[string]any); ok {
@@ -196,5 +196,5 @@ func withoutServers(encoded *metav1.FieldsV1) map[string]any {
 
 func encodeFields(fields map[string]any) *metav1.FieldsV1 {
 	raw, _ := json.Marshal(fields) // maps of maps: they encode
-	return &metav1.FieldsV1{Raw: raw}
+	return metav1.NewFieldsV1(string(raw))
 }

@@ -133,13 +133,13 @@ func (p *GatewayPods) serve(conn net.Conn, t portforward.Target) {
 		return
 	}
 	if isTLS {
-		secure := tls.Server(conn, &tls.Config{ //nolint:gosec // the version is the client's business
+		secure := tls.Server(conn, &tls.Config{
 			SessionTicketsDisabled: true, // nobody reads them, and a pipe has no buffer
 			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				return p.certificate(t, hello.ServerName)
 			},
 		})
-		if secure.Handshake() != nil {
+		if secure.HandshakeContext(context.Background()) != nil {
 			return
 		}
 		conn = secure

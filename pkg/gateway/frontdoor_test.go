@@ -33,8 +33,14 @@ func TestOverlapping(t *testing.T) {
 		{"ours of another Secret", []*unstructured.Unstructured{ours}, 443, []string{"*"}, "mine", nil},
 		{"of our name, in another Gateway", []*unstructured.Unstructured{kubeflowGateway(), ours}, 443, []string{"*"}, "mine", []string{ServerName}},
 		{"swapped", []*unstructured.Unstructured{kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "*"))}, 443, []string{"*"}, SecretName, nil},
-		{"several", []*unstructured.Unstructured{kubeflowGateway(testutil.HTTPS("https", 443, "a", "*")), other}, 443, []string{"*"}, SecretName,
-			[]string{"https", "own"}},
+		{
+			"several",
+			[]*unstructured.Unstructured{kubeflowGateway(testutil.HTTPS("https", 443, "a", "*")), other},
+			443,
+			[]string{"*"},
+			SecretName,
+			[]string{"https", "own"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

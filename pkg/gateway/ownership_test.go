@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -14,7 +15,7 @@ const ourManager = "kubectl-kftls-0123456789ab-0a1b2c3d4e5f"
 func entry(manager, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: "Apply", APIVersion: "networking.istio.io/v1beta1", FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+		FieldsV1: metav1.NewFieldsV1(fields),
 	}
 }
 
@@ -77,18 +78,48 @@ func TestGivenBack(t *testing.T) {
 		want    fields
 		changed bool
 	}{
-		{"to an owner that is still there", []metav1.ManagedFieldsEntry{entry("kustomize", selector), entry(ourManager, servers)}, owner,
-			fields{"kustomize": selectorToo}, true},
-		{"to an owner whose entry is gone", []metav1.ManagedFieldsEntry{entry(ourManager, servers)}, owner,
-			fields{"kustomize": servers}, true},
-		{"our annotations stay ours", []metav1.ManagedFieldsEntry{entry("kustomize", selector), entry(ourManager, both)}, owner,
-			fields{"kustomize": selectorToo, ourManager: annotation}, true},
-		{"from two computers", []metav1.ManagedFieldsEntry{entry(ourManager, servers), entry(otherManager, both)}, owner,
-			fields{"kustomize": servers, otherManager: annotation}, true},
-		{"nobody owned them", []metav1.ManagedFieldsEntry{entry("kubectl", annotation), entry(ourManager, servers)}, nil,
-			fields{"kubectl": annotation}, true},
-		{"nothing is ours", []metav1.ManagedFieldsEntry{entry("kustomize", selectorToo), entry(ourManager, annotation)}, owner,
-			fields{"kustomize": selectorToo, ourManager: annotation}, false},
+		{
+			"to an owner that is still there",
+			[]metav1.ManagedFieldsEntry{entry("kustomize", selector), entry(ourManager, servers)},
+			owner,
+			fields{"kustomize": selectorToo},
+			true,
+		},
+		{
+			"to an owner whose entry is gone",
+			[]metav1.ManagedFieldsEntry{entry(ourManager, servers)},
+			owner,
+			fields{"kustomize": servers},
+			true,
+		},
+		{
+			"our annotations stay ours",
+			[]metav1.ManagedFieldsEntry{entry("kustomize", selector), entry(ourManager, both)},
+			owner,
+			fields{"kustomize": selectorToo, ourManager: annotation},
+			true,
+		},
+		{
+			"from two computers",
+			[]metav1.ManagedFieldsEntry{entry(ourManager, servers), entry(otherManager, both)},
+			owner,
+			fields{"kustomize": servers, otherManager: annotation},
+			true,
+		},
+		{
+			"nobody owned them",
+			[]metav1.ManagedFieldsEntry{entry("kubectl", annotation), entry(ourManager, servers)},
+			nil,
+			fields{"kubectl": annotation},
+			true,
+		},
+		{
+			"nothing is ours",
+			[]metav1.ManagedFieldsEntry{entry("kustomize", selectorToo), entry(ourManager, annotation)},
+			owner,
+			fields{"kustomize": selectorToo, ourManager: annotation},
+			false,
+		},
 		{"nothing at all", nil, nil, fields{}, false},
 	}
 	for _, test := range tests {
@@ -97,7 +128,7 @@ func TestGivenBack(t *testing.T) {
 			entries, changed := givenBack(test.entries, test.owner, testTime)
 			got := fields{}
 			for _, e := range entries {
-				got[e.Manager] = string(e.FieldsV1.Raw)
+				got[e.Manager] = string(e.FieldsV1.GetRawBytes())
 				if e.Manager == "kustomize" && (e.Operation != "Apply" || e.APIVersion != owner.APIVersion || e.FieldsType != "FieldsV1") {
 					t.Errorf("entry of the owner: %+v", e)
 				}
@@ -108,7 +139,7 @@ func TestGivenBack(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); test.changed && diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if after, _ := json.Marshal(test.entries); string(after) != string(before) {
+			if after, _ := json.Marshal(test.entries); !bytes.Equal(after, before) {
 				t.Error("the entries that were given were changed")
 			}
 		})

@@ -78,19 +78,37 @@ func TestPlanSetup(t *testing.T) {
 		spec Spec
 		want string
 	}{
-		{"first time", frontDoor(kubeflowGateway()), Spec{},
-			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway"},
-		{"another Secret", frontDoor(kubeflowGateway()), Spec{SecretName: "mine"},
-			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/mine, change Gateway kubeflow/kubeflow-gateway"},
-		{"swap in this Gateway", frontDoor(kubeflowGateway(theirs)), Spec{Force: true},
-			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway"},
-		{"swap in another Gateway", frontDoor(kubeflowGateway(), other), Spec{Force: true},
-			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway team/own"},
-		{"swap in both", frontDoor(kubeflowGateway(theirs), other), Spec{Force: true},
+		{
+			"first time", frontDoor(kubeflowGateway()),
+			Spec{},
+			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway",
+		},
+		{
+			"another Secret", frontDoor(kubeflowGateway()),
+			Spec{SecretName: "mine"},
+			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/mine, change Gateway kubeflow/kubeflow-gateway",
+		},
+		{
+			"swap in this Gateway", frontDoor(kubeflowGateway(theirs)),
+			Spec{Force: true},
+			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway",
+		},
+		{
+			"swap in another Gateway", frontDoor(kubeflowGateway(), other),
+			Spec{Force: true},
+			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway team/own",
+		},
+		{
+			"swap in both", frontDoor(kubeflowGateway(theirs), other),
+			Spec{Force: true},
 			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, " +
-				"change Gateway kubeflow/kubeflow-gateway, change Gateway team/own"},
-		{"beside other hosts", frontDoor(kubeflowGateway(), other), Spec{Hosts: []string{"b.example.com"}},
-			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway"},
+				"change Gateway kubeflow/kubeflow-gateway, change Gateway team/own",
+		},
+		{
+			"beside other hosts", frontDoor(kubeflowGateway(), other),
+			Spec{Hosts: []string{"b.example.com"}},
+			"create ConfigMap kubeflow/kftls-ca, create Secret istio-system/kftls-gateway, change Gateway kubeflow/kubeflow-gateway",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -165,10 +183,17 @@ func TestPlanSetupRefuses(t *testing.T) {
 		{"not even by force", frontDoor(kubeflowGateway()), &Installed{Secret: foreignSecret}, Spec{Force: true}, fault.NotOurs, "--secret-name"},
 		{"our Secret with another certificate", frontDoor(kubeflowGateway()), replaced, Spec{}, fault.NotOurs, "--secret-name"},
 		{"a ConfigMap of somebody", frontDoor(kubeflowGateway()), &Installed{ConfigMap: relabelled}, Spec{}, fault.NotOurs, "get configmap kftls-ca"},
-		{"a server on the port", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, "theirs", "*"))), &Installed{}, Spec{},
-			fault.Overlap, "--force"},
-		{"one in another Gateway", frontDoor(kubeflowGateway(), testutil.Gateway("team", "own", testutil.HTTPS("x", 443, "theirs", "*.example.com"))),
-			&Installed{}, Spec{}, fault.Overlap, "--force"},
+		{
+			"a server on the port", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, "theirs", "*"))), &Installed{},
+			Spec{},
+			fault.Overlap, "--force",
+		},
+		{
+			"one in another Gateway", frontDoor(kubeflowGateway(), testutil.Gateway("team", "own", testutil.HTTPS("x", 443, "theirs", "*.example.com"))),
+			&Installed{},
+			Spec{},
+			fault.Overlap, "--force",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -192,8 +217,11 @@ func TestServedHosts(t *testing.T) {
 		{"ours", frontDoor(kubeflowGateway()), Spec{Hosts: []string{"a.example.com"}}, []string{"a.example.com"}},
 		{"to be swapped", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, "theirs", "b.example.com"))), Spec{}, []string{"b.example.com"}},
 		{"swapped", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "b.example.com"))), Spec{Hosts: []string{"*"}}, []string{"b.example.com"}},
-		{"swapped for other hosts", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "b.example.com"))),
-			Spec{Hosts: []string{"a.example.com"}}, []string{"a.example.com"}},
+		{
+			"swapped for other hosts", frontDoor(kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "b.example.com"))),
+			Spec{Hosts: []string{"a.example.com"}},
+			[]string{"a.example.com"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -246,15 +274,24 @@ func TestPlanTeardownLeaves(t *testing.T) {
 		want      string
 		left      []string
 	}{
-		{"a Secret that another Gateway names", frontDoor(door.Gateway, other), installed,
+		{
+			"a Secret that another Gateway names", frontDoor(door.Gateway, other), installed,
 			"change Gateway kubeflow/kubeflow-gateway, delete ConfigMap kubeflow/kftls-ca",
-			[]string{"server x of Gateway team/own names our Secret", "Secret istio-system/kftls-gateway: Gateway team/own still names it"}},
-		{"what is not ours any more", door, replaced, "change Gateway kubeflow/kubeflow-gateway",
-			[]string{"Secret istio-system/kftls-gateway: kubectl kftls did not make it", "ConfigMap kubeflow/kftls-ca: kubectl kftls did not make it"}},
-		{"a Secret that may not be read", door, &Installed{SecretName: SecretName, SecretUnknown: fault.New(fault.Forbidden, "", "no")},
-			"change Gateway kubeflow/kubeflow-gateway", []string{"Secret kftls-gateway: no"}},
-		{"a setup with another Secret", mine, installed, "delete Secret istio-system/kftls-gateway",
-			[]string{"ConfigMap kubeflow/kftls-ca: setup with Secret mine needs it"}},
+			[]string{"server x of Gateway team/own names our Secret", "Secret istio-system/kftls-gateway: Gateway team/own still names it"},
+		},
+		{
+			"what is not ours any more", door, replaced, "change Gateway kubeflow/kubeflow-gateway",
+			[]string{"Secret istio-system/kftls-gateway: kubectl kftls did not make it", "ConfigMap kubeflow/kftls-ca: kubectl kftls did not make it"},
+		},
+		{
+			"a Secret that may not be read", door, &Installed{SecretName: SecretName, SecretUnknown: fault.New(fault.Forbidden, "", "no")},
+			"change Gateway kubeflow/kubeflow-gateway",
+			[]string{"Secret kftls-gateway: no"},
+		},
+		{
+			"a setup with another Secret", mine, installed, "delete Secret istio-system/kftls-gateway",
+			[]string{"ConfigMap kubeflow/kftls-ca: setup with Secret mine needs it"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -341,10 +378,20 @@ func TestMerge(t *testing.T) {
 		{"the same", map[string]any{"a": "b", "c": int64(1)}, map[string]any{"a": "b"}, map[string]any{"a": "b", "c": int64(1)}, false},
 		{"another value", map[string]any{"a": "b"}, map[string]any{"a": "c"}, map[string]any{"a": "c"}, true},
 		{"a new field", map[string]any{}, map[string]any{"a": []any{"b"}}, map[string]any{"a": []any{"b"}}, true},
-		{"inside", map[string]any{"a": map[string]any{"b": "c"}}, map[string]any{"a": map[string]any{"d": "e"}},
-			map[string]any{"a": map[string]any{"b": "c", "d": "e"}}, true},
-		{"a map in place of nothing", map[string]any{"a": nil}, map[string]any{"a": map[string]any{"b": "c"}},
-			map[string]any{"a": map[string]any{"b": "c"}}, true},
+		{
+			"inside",
+			map[string]any{"a": map[string]any{"b": "c"}},
+			map[string]any{"a": map[string]any{"d": "e"}},
+			map[string]any{"a": map[string]any{"b": "c", "d": "e"}},
+			true,
+		},
+		{
+			"a map in place of nothing",
+			map[string]any{"a": nil},
+			map[string]any{"a": map[string]any{"b": "c"}},
+			map[string]any{"a": map[string]any{"b": "c"}},
+			true,
+		},
 		{"an empty map that is missing", map[string]any{}, map[string]any{"a": map[string]any{}}, map[string]any{"a": map[string]any{}}, false},
 	}
 	for _, test := range tests {

@@ -50,7 +50,7 @@ func newServed(t *testing.T, more ...*unstructured.Unstructured) *served {
 }
 
 // patience is how long the tests verify; their bubbles make it a moment.
-const patience = 4 * time.Second
+const patience = 2 * time.Second
 
 // within verifies for at most patience.
 func (s *served) within(t *testing.T) (*Verdict, error) {
@@ -87,11 +87,11 @@ func TestVerifyWaitsForALatePod(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newServed(t)
 		begun := time.Now()
-		s.pods.Late = func(pod string) bool { return pod == "gateway-b" && time.Since(begun) < 2*time.Second }
+		s.pods.Late = func(pod string) bool { return pod == "gateway-b" && time.Since(begun) < time.Second }
 		if _, err := s.within(t); err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(begun); waited < 2*time.Second || waited > 2*time.Second+longestWait {
+		if waited := time.Since(begun); waited < time.Second || waited > time.Second+longestWait {
 			t.Errorf("waited %s", waited)
 		}
 	})
@@ -143,16 +143,20 @@ func TestVerifyTimesOut(t *testing.T) {
 		want    string
 		guarded bool
 	}{
-		{"no listener", func(s *served) { s.pods.Late = func(string) bool { return true } },
-			"does not serve TLS on port 443 yet: TLS handshake for localhost: ", false},
+		{
+			"no listener", func(s *served) { s.pods.Late = func(string) bool { return true } },
+			"does not serve TLS on port 443 yet: TLS handshake for localhost: ", false,
+		},
 		{"another leaf", func(s *served) { s.pods.Serves = pair(another) }, "serves another certificate for ", true},
 		{"a CA that the client does not trust", func(s *served) {
 			s.pods.Serves, s.verify.Leaf = pair(foreignLeaf), foreignLeaf.Fingerprint()
 		}, "a client with the CA refuses what pod gateway-", true},
-		{"a name that the leaf lacks", func(s *served) { s.verify.Names = append(s.verify.Names, "*.example.com") },
-			"serves for *.example.com: x509: certificate is valid for localhost, not kftls-check.example.com", true},
+		{
+			"a name that the leaf lacks", func(s *served) { s.verify.Names = append(s.verify.Names, "*.example.com") },
+			"serves for *.example.com: x509: certificate is valid for localhost, not kftls-check.example.com", true,
+		},
 		{"no answer to a request", func(s *served) {
-			s.pods.Answer = func(r testutil.PodRequest) testutil.PodAnswer {
+			s.pods.Answer = func(testutil.PodRequest) testutil.PodAnswer {
 				return testutil.PodAnswer{Status: http.StatusServiceUnavailable, Body: "no healthy upstream"}
 			}
 		}, "the answer of the HTTPS server to GET / (503, not recognised) does not prove that the login guards it", false},
@@ -160,8 +164,10 @@ func TestVerifyTimesOut(t *testing.T) {
 			s.api.Put(testutil.Endpoints("istio-system", "istio-ingressgateway", "!gateway-a"), "kubelet")
 			s.pods.Late = func(string) bool { return true }
 		}, "no gateway pod is ready", false},
-		{"a stalled pod", func(s *served) { s.pods.Stall = func(t portforward.Target) bool { return t.Pod == "gateway-b" } },
-			"pod gateway-b does not serve TLS on port 443 yet: TLS handshake for localhost: context deadline exceeded", true},
+		{
+			"a stalled pod", func(s *served) { s.pods.Stall = func(t portforward.Target) bool { return t.Pod == "gateway-b" } },
+			"pod gateway-b does not serve TLS on port 443 yet: TLS handshake for localhost: context deadline exceeded", true,
+		},
 		{"a port that no pod can listen on", func(s *served) { s.verify.Port = 445 }, "does not publish port 445", false},
 	}
 	for _, test := range tests {
@@ -244,7 +250,7 @@ func TestVerifyRemembersAGuardThatWasSeen(t *testing.T) {
 		s := newServed(t)
 		s.verify.Names = append(s.verify.Names, "*.example.com") // never served: it goes on until the end
 		begun := time.Now()
-		s.pods.Stall = func(portforward.Target) bool { return time.Since(begun) > patience-time.Second } // in a look
+		s.pods.Stall = func(portforward.Target) bool { return time.Since(begun) > patience/2 } // in a look
 		verdict, err := s.within(t)
 		wantReason(t, err, fault.Timeout)
 		if !verdict.Guarded || !strings.Contains(err.Error(), "*.example.com") {
@@ -327,7 +333,7 @@ func TestAskOfAnEndlessBody(t *testing.T) {
 					}
 					chunk = make([]byte, 1<<10)
 					select {
-					case <-time.After(time.Millisecond): // of the bubble: else no time passes
+					case <-time.After(20 * time.Millisecond): // of the bubble: else no time passes
 					case <-t.Context().Done():
 						return
 					}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net/http"
 	"os"
@@ -48,7 +49,7 @@ func TestSetupForTheFirstTime(t *testing.T) {
 		if s.servers() != withServer || s.isUnproven() {
 			t.Errorf("servers %s, unproven %v", s.servers(), s.isUnproven())
 		}
-		if pem, err := os.ReadFile(result.CertificatePath); err != nil || string(pem) != string(p.Authority.CertificatePEM()) {
+		if pem, err := os.ReadFile(result.CertificatePath); err != nil || !bytes.Equal(pem, p.Authority.CertificatePEM()) {
 			t.Errorf("ca.crt: %v", err)
 		}
 		if kept, err := s.Home.Authority(p.Authority.Fingerprint()); err != nil || kept.Key == nil {
