@@ -117,6 +117,10 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	if err := writeShippedGateway(repository, shipped); err != nil {
 		return err
 	}
+	pods, err := bed.gatewayAddresses()
+	if err != nil {
+		return err
+	}
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -128,8 +132,8 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 		{"PATH", bed.path},
 		{"LANG", "C.UTF-8"},
 		{"TERM", "xterm"},
-		{"FIRST", bed.address(11)},
-		{"SECOND", bed.address(12)},
+		{"FIRST", pods[0]},
+		{"SECOND", pods[1]},
 		{"SERVER", bed.server},
 		{"SHIPPED", shipped},
 		{"PORT", strconv.Itoa(port)},

@@ -135,24 +135,62 @@ func (bed *testbed) keepLogs(t *testing.T) {
 	if err := os.RemoveAll(kept); err != nil {
 		t.Log(err)
 	}
-	if err := os.CopyFS(kept, os.DirFS(filepath.Join(bed.dir, "logs"))); err != nil {
-		t.Log(err)
-		return
+	for _, folder := range []string{"logs", filepath.Join("node", "logs")} {
+		if err := os.CopyFS(filepath.Join(kept, folder), os.DirFS(filepath.Join(bed.dir, folder))); err != nil {
+			t.Log(err)
+			return
+		}
 	}
 	t.Logf("the testbed's logs are kept in %s", kept)
 }
 
+// bedStatus is what is read of `testbed status -o json`.
+type bedStatus struct {
+	Server, AuditLog string
+	// Gateways are the plain URLs of the gateway pods, one each.
+	Gateways []string
+}
+
+func (bed *testbed) status() (bedStatus, error) {
+	var read bedStatus
+	text, err := bed.run("status", "-o", "json")
+	if err != nil {
+		return read, err
+	}
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		return read, fmt.Errorf("testbed status: %w", err)
+	}
+	return read, nil
+}
+
+// gatewayAddresses are where the gateway pods listen now; a pod that takes the
+// place of another one does so on an address of its own.
+func (bed *testbed) gatewayAddresses() ([]string, error) {
+	status, err := bed.status()
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, gateway := range status.Gateways {
+		parsed, err := url.Parse(gateway)
+		if err != nil {
+			return nil, fmt.Errorf("testbed status: %w", err)
+		}
+		addresses = append(addresses, parsed.Hostname())
+	}
+	if len(addresses) != 2 {
+		return nil, fmt.Errorf("the testbed has %d gateway pods, and a story wants 2", len(addresses))
+	}
+	return addresses, nil
+}
+
 // connect reads where the API server is and what the PATH must be.
 func (bed *testbed) connect() error {
-	status, err := bed.run("status", "-o", "json")
+	status, err := bed.status()
 	if err != nil {
 		return err
 	}
-	var read struct{ Server, AuditLog string }
-	if err := json.Unmarshal([]byte(status), &read); err != nil {
-		return fmt.Errorf("testbed status: %w", err)
-	}
-	bed.server, bed.audit = read.Server, read.AuditLog
+	bed.server, bed.audit = status.Server, status.AuditLog
 	variables, err := bed.env()
 	if err != nil {
 		return err
@@ -182,14 +220,4 @@ func (bed *testbed) env() (map[string]string, error) {
 		return nil, fmt.Errorf("testbed env: %w\n%s%s", err, out, stderr.String())
 	}
 	return map[string]string{"KUBECONFIG": lines[0], "PATH": lines[1]}, nil
-}
-
-// address is that of a part of this testbed: the control plane is 1, the
-// gateway pods begin with 11.
-func (bed *testbed) address(last int) string {
-	host := bed.server
-	if parsed, err := url.Parse(bed.server); err == nil {
-		host = parsed.Hostname()
-	}
-	return fmt.Sprintf("%s.%d", host[:strings.LastIndex(host, ".")], last)
 }
