@@ -32,12 +32,17 @@ Exit code 1 if no testbed runs, or a part of it is not ready.`,
 	return cmd
 }
 
+// statusLimit is how long a testbed may take to tell how it is.
+const statusLimit = 10 * time.Second
+
 // status asks the testbed that runs in the folder.
 func (a *app) status(ctx context.Context) (*control.Status, error) {
 	dir, err := a.testbedDir()
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, statusLimit)
+	defer cancel()
 	status, err := control.NewClient(dir).Status(ctx)
 	if errors.Is(err, control.ErrNotRunning) {
 		return nil, fmt.Errorf("%w: %s (bin/testbed up starts one)", err, dir)

@@ -20,16 +20,25 @@ import (
 const (
 	// downLimit is how long a testbed may take to end before it is killed.
 	downLimit = 5 * time.Second
+	// answerLimit is how much longer than its own limit a verb may take.
+	answerLimit = 20 * time.Second
 	// lookPeriod is how often it is looked at meanwhile.
 	lookPeriod = 10 * time.Millisecond
 )
 
-// do has the running testbed do something.
+// do has the running testbed do something. The testbed keeps the parameter
+// timeout; answerLimit is for one that does not answer at all.
 func (a *app) do(ctx context.Context, verb string, parameters url.Values) error {
 	dir, err := a.testbedDir()
 	if err != nil {
 		return err
 	}
+	limit := answerLimit
+	if timeout, err := time.ParseDuration(parameters.Get("timeout")); err == nil {
+		limit += timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	err = control.NewClient(dir).Do(ctx, verb, parameters)
 	if errors.Is(err, control.ErrNotRunning) {
 		return fmt.Errorf("%w: %s (bin/testbed up starts one)", err, dir)

@@ -41,7 +41,7 @@ func (w waiter) istiodHasObjects(ctx context.Context) error {
 		}
 		has, err := w.istiodHolds(ctx)
 		if err != nil {
-			return err.Error(), nil
+			return "istiod does not answer: " + err.Error(), nil
 		}
 		return want.lackingIn(has), nil
 	})
@@ -96,7 +96,7 @@ func (w waiter) apiServerHolds(ctx context.Context) (*held, error) {
 func (w waiter) watchedKinds(ctx context.Context) ([]schema.GroupVersionKind, error) {
 	var all, served []schema.GroupVersionKind
 	if err := w.get(ctx, w.Istiod+"/debug/resourcesz", &all); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("istiod does not answer: %w", err)
 	}
 	for _, gvk := range all {
 		// Ingress is Kubernetes' own; istiod shows it translated.
