@@ -38,6 +38,12 @@ func TestTwoTestbeds(t *testing.T) {
 		t.Errorf("the second testbed says %s", out)
 	}
 
+	// etcd, API server, controllers, testbed, and nine pods.
+	for _, bed := range []*testbed{first, second} {
+		if running := processesOf(bed.dir); len(running) < 13 {
+			t.Fatalf("only these processes are known to be a testbed's:\n%s", strings.Join(running, "\n"))
+		}
+	}
 	second.must(t, "down")
 	requireGone(t, second, "testbed down")
 	if out := first.mustPlugin(t, "status"); !strings.Contains(out, "serving") {
