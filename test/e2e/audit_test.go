@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -115,7 +116,7 @@ func (bed *testbed) markAudit() (string, error) {
 // askedSince returns what the plugin asked since the mark, each request once.
 func (bed *testbed) askedSince(mark string) ([]auditEvent, error) {
 	if mark == "" {
-		return nil, fmt.Errorf("no audit mark in this story yet")
+		return nil, errors.New("no audit mark in this story yet")
 	}
 	if _, err := bed.markAudit(); err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (bed *testbed) testDecoys(t *testing.T) {
 	}
 	for name, d := range decoys {
 		server := httptest.NewServer(d)
-		defer server.Close()
+		t.Cleanup(server.Close)
 		kubeconfigs[name] = kubeconfigFor(t, server.URL)
 	}
 	bench := builtBench(t)

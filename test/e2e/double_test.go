@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -105,6 +106,7 @@ func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 		Transport:      transport,
 		ModifyResponse: d.modify,
 		FlushInterval:  -1,
+		ErrorLog:       log.New(io.Discard, "", 0), // a program that was killed takes no answer
 	})
 	inner := d.server.Handler
 	d.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,7 +158,7 @@ func cmdFakeAPI(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: fakeapi FILE")
 	}
-	newDouble().serve(ts, args[0], http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	newDouble().serve(ts, args[0], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound",`+

@@ -155,15 +155,15 @@ type answer struct {
 // the window showed is stdout afterwards.
 func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	var answers []answer
-	for {
-		if len(args) > 2 && args[0] == "-answer" {
-			answers = append(answers, answer{regexp.MustCompile(args[1]), args[2] + "\n"})
-			args = args[3:]
-		} else if len(args) > 1 && args[0] == "-interrupt" {
-			answers = append(answers, answer{regexp.MustCompile(args[1]), "\x03"})
-			args = args[2:]
-		} else {
-			break
+	for len(args) > 2 && strings.HasPrefix(args[0], "-") {
+		question := regexp.MustCompile(args[1])
+		switch args[0] {
+		case "-answer":
+			answers, args = append(answers, answer{question, args[2] + "\n"}), args[3:]
+		case "-interrupt":
+			answers, args = append(answers, answer{question, "\x03"}), args[2:]
+		default:
+			ts.Fatalf("unknown option %s", args[0])
 		}
 	}
 	if neg || len(args) < 2 {
@@ -200,7 +200,7 @@ func watch(window *os.File, shown *buffer, answers []answer) error {
 		n, err := window.Read(part)
 		_, _ = shown.Write(part[:n]) // never fails
 		if len(answers) > 0 && answers[0].question.MatchString(shown.String()) {
-			if _, err := io.WriteString(window, answers[0].text); err != nil {
+			if _, err := window.WriteString(answers[0].text); err != nil {
 				return err
 			}
 			answers = answers[1:]

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -72,7 +73,7 @@ func condition(name string) (bool, error) {
 	case "root":
 		return os.Geteuid() == 0, nil
 	}
-	return false, fmt.Errorf("unknown condition")
+	return false, errors.New("unknown condition")
 }
 
 var hasIPv6 = sync.OnceValue(func() bool {
@@ -118,7 +119,7 @@ func exitCode(ts *testscript.TestScript, err error) int {
 	if err == nil {
 		return 0
 	}
-	exit, ok := err.(*exec.ExitError)
+	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		ts.Fatalf("%v", err)
 	}
