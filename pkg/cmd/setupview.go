@@ -176,8 +176,8 @@ func (v setupView) next(result *setup.Result) {
 	p := result.Proposal
 	name := gateway.SampleName(p.Finding.Names.DNS[0])
 	v.ui.Note("")
-	v.ui.Note("%d gateway pods serve it in %s, and the login guards it (%s).",
-		len(result.Verdict.Pods), result.Took.Round(10*time.Millisecond), result.Verdict.Answers[0].Wall)
+	v.ui.Note("%d gateway pods serve it in %s, and %s.",
+		len(result.Verdict.Pods), result.Took.Round(10*time.Millisecond), guarded(result.Verdict.Answers))
 	if p.Pair != nil {
 		v.ui.Note("The certificate is valid until %s, the CA until %s.",
 			day(p.Pair.Certificate.NotAfter), day(p.Authority.Certificate.NotAfter))
@@ -186,6 +186,16 @@ func (v setupView) next(result *setup.Result) {
 	v.ui.Note("Try it:   %s port-forward 8443:%d &", v.name, p.Finding.Spec.Port)
 	v.ui.Note("          curl --cacert %s https://%s:8443/", v.caFile(result), name)
 	v.ui.Note("Undo it:  %s teardown", v.name)
+}
+
+// guarded says what the answers to requests without a session prove.
+func guarded(answers []gateway.Answer) string {
+	for _, answer := range answers {
+		if answer.Wall.Stops() {
+			return fmt.Sprintf("the login guards it (%s)", answer.Wall)
+		}
+	}
+	return "it is as open as plain HTTP is: this Kubeflow has no login"
 }
 
 // caFile is how a shell names the CA's file.

@@ -5,6 +5,7 @@ package setup
 import (
 	"context"
 	"crypto/x509"
+	"net/url"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -98,6 +99,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	if err := found.chooseNames(s.Options.Names); err != nil {
 		return nil, err
 	}
+	if err := found.requireURL(s.Options.URL); err != nil {
+		return nil, err
+	}
 	if _, err := door.PodPort(door.ReadyPods()[0], found.Spec.Port); err != nil {
 		return nil, err
 	}
@@ -133,6 +137,19 @@ func (f *Finding) chooseNames(asked ca.Names) error {
 	}
 	return fault.New(fault.Usage, "name one that they admit: kubectl kftls setup --san NAME",
 		"the server's hosts %v admit none of the names %v", hosts.Hosts, asked.Strings())
+}
+
+// requireURL refuses an address that could not be verified after the writes:
+// one whose name was dropped.
+func (f *Finding) requireURL(address string) error {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return fault.New(fault.Usage, "--url https://kubeflow.example.com", "read --url: %w", err)
+	}
+	if name := parsed.Hostname(); name != "" && !f.Names.Covers(name) {
+		return fault.New(fault.Usage, "let --hosts admit "+name, "the server would not answer for the name of --url %s", address)
+	}
+	return nil
 }
 
 // now is the time that certificates are made at: the earlier of the clocks of
