@@ -21,8 +21,8 @@ type step struct {
 
 // groups are names for several steps.
 var groups = map[string][]string{
-	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e"},
-	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "fuzz", "release"},
+	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration"},
+	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz", "release"},
 }
 
 // steps are all there is, the quick ones first.
@@ -34,6 +34,7 @@ var steps = []step{
 	{"build", 10 * time.Minute, build},
 	{"testbed", 60 * time.Minute, testbed},
 	{"e2e", 30 * time.Minute, e2e},
+	{"integration", 20 * time.Minute, integration},
 	{"fuzz", 60 * time.Minute, fuzz},
 	{"release", 20 * time.Minute, release},
 }
@@ -148,6 +149,15 @@ func e2e(ctx context.Context, r *recorder) {
 		}
 	}
 	r.goTest(ctx, in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/..."))
+}
+
+// integration runs real testbeds: faults, reset, roll-outs, kill -9.
+func integration(ctx context.Context, r *recorder) {
+	if _, err := os.Stat(filepath.Join("bin", "testbed")); err != nil {
+		r.notRun("integration", "bin/testbed was not built")
+		return
+	}
+	r.goTest(ctx, in(filepath.Join("test", "testbed"), "go", "test", "-json", "-tags", "integration", "-count=1", "-timeout", "18m", "./integration"))
 }
 
 // fuzz gives each fuzz target a while of new input; its corpus is part of unit.
