@@ -22,7 +22,7 @@ build: ## the plugin, bin/kubectl-kftls
 	$(GOBUILD) -ldflags '$(LDFLAGS)' -o bin/kubectl-kftls ./cmd/kubectl-kftls
 
 .PHONY: testbed
-testbed: ## the testbed, bin/testbed, with all its programs (about 18 minutes the first time)
+testbed: ## the testbed, bin/testbed, with all its programs (10 to 20 minutes the first time)
 	cd test/testbed && $(GOBUILD) -o ../../bin/testbed ./cmd/testbed
 	bin/testbed build
 

@@ -19,7 +19,7 @@ done
 free=$(awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
 ((free >= 1500)) || fail "1.5 GB of free memory are needed, and there are $free MB"
 
-echo "Building the plugin and the testbed (the first time: about 18 minutes on two cores)."
+echo "Building the plugin and the testbed (the first time: 10 to 20 minutes on two cores)."
 make -s build testbed
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/kftls-demo.XXXXXX")

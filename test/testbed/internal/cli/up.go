@@ -95,7 +95,7 @@ func (a *app) options(ctx context.Context, f *upFlags) (supervisor.Options, erro
 	}
 	set, err := b.Find(ctx)
 	if err != nil {
-		return supervisor.Options{}, fmt.Errorf("%w (make testbed builds them, the first time in about 18 minutes)", err)
+		return supervisor.Options{}, fmt.Errorf("%w (make testbed builds them, the first time in 10 to 20 minutes)", err)
 	}
 	self, err := os.Executable()
 	if err != nil {
