@@ -163,10 +163,18 @@ func (bed *testbed) status() (bedStatus, error) {
 	return read, nil
 }
 
-// gatewayAddresses are where the gateway pods listen now; a pod that takes the
-// place of another one does so on an address of its own.
+// gatewayAddresses are where the two gateway pods listen now. A pod that takes
+// the place of another one does so on an address of its own, and the old one
+// drains for a while.
 func (bed *testbed) gatewayAddresses() ([]string, error) {
-	status, err := bed.status()
+	var status bedStatus
+	var err error
+	if !wait(waitLimit, func() bool {
+		status, err = bed.status()
+		return err != nil || len(status.Gateways) == 2
+	}) {
+		return nil, fmt.Errorf("a story wants 2 gateway pods, and the testbed has %d", len(status.Gateways))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -177,9 +185,6 @@ func (bed *testbed) gatewayAddresses() ([]string, error) {
 			return nil, fmt.Errorf("testbed status: %w", err)
 		}
 		addresses = append(addresses, parsed.Hostname())
-	}
-	if len(addresses) != 2 {
-		return nil, fmt.Errorf("the testbed has %d gateway pods, and a story wants 2", len(addresses))
 	}
 	return addresses, nil
 }
