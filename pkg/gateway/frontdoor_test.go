@@ -16,6 +16,7 @@ import (
 func TestOverlapping(t *testing.T) {
 	other := testutil.Gateway("team", "own", testutil.HTTPS("own", 443, "theirs", "*.example.com"))
 	ours := setUp(t, kubeflowGateway(), Spec{})
+	elsewhere := setUp(t, testutil.Gateway("team", "own"), Spec{})
 	tests := []struct {
 		name     string
 		gateways []*unstructured.Unstructured
@@ -31,6 +32,7 @@ func TestOverlapping(t *testing.T) {
 		{"other hosts", []*unstructured.Unstructured{kubeflowGateway(), other}, 443, []string{"example.com"}, SecretName, nil},
 		{"ours", []*unstructured.Unstructured{ours}, 443, []string{"*"}, SecretName, nil},
 		{"ours of another Secret", []*unstructured.Unstructured{ours}, 443, []string{"*"}, "mine", nil},
+		{"of our name, in another Gateway beside ours", []*unstructured.Unstructured{ours, elsewhere}, 443, []string{"*"}, "mine", []string{ServerName}},
 		{"of our name, in another Gateway", []*unstructured.Unstructured{kubeflowGateway(), ours}, 443, []string{"*"}, "mine", []string{ServerName}},
 		{"swapped", []*unstructured.Unstructured{kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "*"))}, 443, []string{"*"}, SecretName, nil},
 		{

@@ -106,8 +106,8 @@ var guardedPaths = []string{"/", "/jupyter/", "/pipeline/apis/v2beta1/healthz"}
 const largestAnswer = 64 << 10
 
 // Ask sends the same requests without a session that Guard compares, over
-// TLS or plain, and returns the answers in a fixed order. Redirects are not
-// followed.
+// TLS or plain, and returns the answers in a fixed order; beside an error, those
+// that came before it. Redirects are not followed.
 func Ask(ctx context.Context, road Road, isTLS bool, host string) ([]Answer, error) {
 	transport := &http.Transport{
 		DisableCompression: true,
@@ -123,7 +123,7 @@ func Ask(ctx context.Context, road Road, isTLS bool, host string) ([]Answer, err
 	for _, path := range guardedPaths {
 		answer, err := ask(ctx, transport, scheme+"://"+urlHost(host)+path)
 		if err != nil {
-			return nil, fmt.Errorf("GET %s: %w", path, err)
+			return answers, fmt.Errorf("GET %s: %w", path, err)
 		}
 		answer.Path = path
 		answers = append(answers, answer)

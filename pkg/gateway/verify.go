@@ -126,7 +126,7 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 	err := group.Wait()
 	for _, answer := range answers {
 		switch guard := Guard(v.Plain, answer); {
-		case guard == nil:
+		case guard == nil && len(answer) == len(guardedPaths):
 			verdict.Guarded, verdict.Answers = true, answer
 		case fault.ReasonOf(guard) == fault.Unguarded:
 			verdict.Guarded = false
@@ -152,14 +152,15 @@ func (v Verification) lookAt(ctx context.Context, stop func(), pod portforward.P
 	var answers []Answer
 	var group errgroup.Group
 	group.Go(func() (err error) {
-		if answers, err = Ask(ctx, road, true, SampleName(v.Names[0])); err != nil {
+		answers, err = Ask(ctx, road, true, SampleName(v.Names[0]))
+		guard := Guard(v.Plain, answers)
+		switch {
+		case fault.ReasonOf(guard) == fault.Unguarded:
+			stop()
+		case err != nil:
 			return fault.New(fault.Verification, "", "ask pod %s over HTTPS: %w", pod.Name, err)
 		}
-		err = Guard(v.Plain, answers)
-		if fault.ReasonOf(err) == fault.Unguarded {
-			stop()
-		}
-		return err
+		return guard
 	})
 	group.Go(func() error { return v.judge(chain, pod.Name, v.Names[0]) })
 	for _, name := range v.Names[1:] {

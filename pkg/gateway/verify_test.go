@@ -233,6 +233,7 @@ func TestVerifyTakesOnePodWithoutGuardForAll(t *testing.T) {
 		s := newServed(t)
 		s.pods.Answer = func(r testutil.PodRequest) testutil.PodAnswer {
 			if r.IsTLS && r.Pod == "gateway-b" {
+				<-time.After(patience / 4) // the other one has answered by then
 				return testutil.Open(r)
 			}
 			return testutil.LoginWall(r)
@@ -243,6 +244,37 @@ func TestVerifyTakesOnePodWithoutGuardForAll(t *testing.T) {
 			t.Error("counts as guarded")
 		}
 	})
+}
+
+// TestVerifyHeedsHalfAnAnswer has a pod that lets everybody in and then falls
+// silent.
+func TestVerifyHeedsHalfAnAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		first func(testutil.PodRequest) testutil.PodAnswer
+		want  fault.Reason
+	}{
+		"let through":    {testutil.Open, fault.Unguarded},
+		"guarded so far": {testutil.LoginWall, fault.Timeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := newServed(t)
+				release := make(chan struct{})
+				s.pods.Answer = func(r testutil.PodRequest) testutil.PodAnswer {
+					if r.Path != "/" {
+						<-release
+					}
+					return test.first(r)
+				}
+				verdict, err := s.within(t)
+				close(release)
+				wantReason(t, err, test.want)
+				if verdict.Guarded {
+					t.Error("counts as guarded")
+				}
+			})
+		})
+	}
 }
 
 func TestVerifyRemembersAGuardThatWasSeen(t *testing.T) {

@@ -137,6 +137,31 @@ func TestAfterAKill(t *testing.T) {
 	}
 }
 
+// TestAnUnprovenServerGoesAlsoWhenAWriteIsRefused: that nothing was written
+// proves nothing of what stood there.
+func TestAnUnprovenServerGoesAlsoWhenAWriteIsRefused(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		door := s.mustRun(t).Proposal.Finding.Door
+		if err := s.Home.MarkUnproven(s.origin(door)); err != nil {
+			t.Fatal(err)
+		}
+		s.Options.Spec.Port = 9443
+		refused := false
+		s.intercept(func(r testutil.Request) int {
+			if isWriteOf(r, "gateways") && !refused {
+				refused = true
+				return http.StatusForbidden
+			}
+			return 0
+		})
+		result, err := s.run(t.Context())
+		wantReason(t, err, fault.Forbidden)
+		if s.servers() != shipped || !result.Removed || s.isUnproven() {
+			t.Errorf("servers %s, unproven %v, %+v", s.servers(), s.isUnproven(), result)
+		}
+	})
+}
+
 // TestAProvenServerStays when a later run is cut short or refused.
 func TestAProvenServerStays(t *testing.T) {
 	renewed := func(s *scene) { s.Options.Spec.Port = 9443 }

@@ -318,7 +318,15 @@ func TestLookRefuses(t *testing.T) {
 			t.Errorf("got %q", err)
 		}
 
-		s.Options.Spec = gateway.Spec{}
+		s.Options.Spec = gateway.Spec{Hosts: []string{"localhost"}}
+		s.Options.URL = "https://127.0.0.1:8443"
+		_, err = s.Look(t.Context())
+		wantReason(t, err, fault.Usage)
+		if want := "the server would not answer for the name of --url https://127.0.0.1:8443"; err.Error() != want {
+			t.Errorf("got %q", err)
+		}
+
+		s.Options.Spec, s.Options.URL = gateway.Spec{}, ""
 		for _, reason := range []fault.Reason{fault.Forbidden, fault.Unauthorized, fault.Unreachable, fault.NotFound} {
 			s.pods.Fail = func(target portforward.Target) error {
 				if target.Port == 8443 {
