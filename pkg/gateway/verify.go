@@ -217,16 +217,21 @@ func (d *FrontDoor) AskPlain(ctx context.Context, dialer portforward.Dialer, hos
 	if !ok {
 		return nil, nil
 	}
-	road, err := d.Tunnel(dialer, d.ReadyPods()[0], server.Number)
-	if fault.ReasonOf(err) == fault.NoServicePort {
-		return nil, nil // istiod gives the pods no listener for it
+	var unanswered error
+	// A pod that has died counts as ready for a while: another one may answer.
+	for _, pod := range d.ReadyPods() {
+		road, err := d.Tunnel(dialer, pod, server.Number)
+		if fault.ReasonOf(err) == fault.NoServicePort {
+			return nil, nil // istiod gives the pods no listener for it
+		}
+		if err != nil {
+			return nil, err
+		}
+		answers, err := Ask(ctx, road, false, host)
+		if err == nil {
+			return answers, nil
+		}
+		unanswered = fmt.Errorf("ask the plain HTTP server on port %d: %w", server.Number, err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	answers, err := Ask(ctx, road, false, host)
-	if err != nil {
-		return nil, fmt.Errorf("ask the plain HTTP server on port %d: %w", server.Number, err)
-	}
-	return answers, nil
+	return nil, unanswered
 }

@@ -308,10 +308,17 @@ func TestAskPlain(t *testing.T) {
 		if answers, err := unpublished.AskPlain(t.Context(), pods, "localhost"); answers != nil || err != nil {
 			t.Errorf("a plain server without a listener: %v, %v", answers, err)
 		}
+		dead := door.ReadyPods()[0].Name
+		pods.Stall = func(target portforward.Target) bool { return target.Pod == dead }
+		answers, err = door.AskPlain(t.Context(), pods, "localhost")
+		if err != nil || len(answers) != len(guardedPaths) {
+			t.Errorf("with a dead pod among the ready ones: %v, %v", answers, err)
+		}
 		pods.Stall = func(portforward.Target) bool { return true }
 		begun := time.Now()
 		_, err = door.AskPlain(t.Context(), pods, "localhost")
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != probeTimeout ||
+		each := time.Duration(len(door.ReadyPods())) * probeTimeout
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != each ||
 			!strings.HasPrefix(err.Error(), "ask the plain HTTP server on port 80: GET /: ") {
 			t.Errorf("after %s: %v", time.Since(begun), err)
 		}
