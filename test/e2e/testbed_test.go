@@ -163,18 +163,26 @@ func (bed *testbed) status() (bedStatus, error) {
 	return read, nil
 }
 
-// gatewayAddresses are where the two gateway pods listen now. A pod that takes
-// the place of another one does so on an address of its own, and the old one
-// drains for a while.
-func (bed *testbed) gatewayAddresses() ([]string, error) {
+// settled waits until every part is ready, and two gateway pods take traffic. A
+// pod that died is ready again only after the lag of a kubelet, and one that
+// takes the place of another stands beside it for a while.
+func (bed *testbed) settled() (bedStatus, error) {
 	var status bedStatus
 	var err error
-	if !wait(waitLimit, func() bool {
-		status, err = bed.status()
-		return err != nil || len(status.Gateways) == 2
-	}) {
-		return nil, fmt.Errorf("a story wants 2 gateway pods, and the testbed has %d", len(status.Gateways))
+	isSettled := func() bool {
+		status, err = bed.status() // it fails while a part is not ready
+		return err == nil && len(status.Gateways) == 2
 	}
+	if !wait(waitLimit, isSettled) {
+		return status, fmt.Errorf("not every part is ready, or there are not 2 gateway pods but %d: %w", len(status.Gateways), err)
+	}
+	return status, nil
+}
+
+// gatewayAddresses are where the gateway pods listen now. A pod that takes the
+// place of another one does so on an address of its own.
+func (bed *testbed) gatewayAddresses() ([]string, error) {
+	status, err := bed.settled()
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +199,7 @@ func (bed *testbed) gatewayAddresses() ([]string, error) {
 
 // connect reads where the API server is and what the PATH must be.
 func (bed *testbed) connect() error {
-	status, err := bed.status()
+	status, err := bed.settled()
 	if err != nil {
 		return err
 	}
