@@ -171,12 +171,13 @@ func (bed *testbed) settled() (bedStatus, error) {
 	var err error
 	isSettled := func() bool {
 		status, err = bed.status() // it fails while a part is not ready
-		return err == nil && len(status.Gateways) == 2
+		if err == nil && len(status.Gateways) != 2 {
+			err = fmt.Errorf("there are %d gateway pods, and a story wants 2", len(status.Gateways))
+		}
+		return err == nil
 	}
-	if !wait(waitLimit, isSettled) {
-		return status, fmt.Errorf("not every part is ready, or there are not 2 gateway pods but %d: %w", len(status.Gateways), err)
-	}
-	return status, nil
+	wait(waitLimit, isSettled)
+	return status, err
 }
 
 // gatewayAddresses are where the gateway pods listen now. A pod that takes the
