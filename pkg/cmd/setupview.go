@@ -101,6 +101,9 @@ func (v setupView) plan(p *setup.Proposal) {
 	for _, change := range p.Plan.Changes {
 		v.ui.Note("%s", sentence(change.String()))
 	}
+	for _, left := range p.Plan.Left {
+		v.ui.Note("Leave %s", left)
+	}
 	if p.Plan.Empty() {
 		v.ui.Note("Change nothing: all of it is there")
 	}

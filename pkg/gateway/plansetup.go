@@ -93,6 +93,11 @@ func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Ce
 		return nil, err
 	}
 	plan.Changes = append(plan.Changes, gateways...)
+	former := door.SecretName("")
+	if server, stands := door.installedServer(former); former != spec.SecretName && stands && server.Name == ServerName {
+		plan.Left = append(plan.Left, "Secret "+door.PodNamespace()+"/"+former+
+			": served until now; delete it afterwards: kubectl kftls teardown --secret-name "+former)
+	}
 	return plan, nil
 }
 

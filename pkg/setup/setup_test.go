@@ -196,6 +196,40 @@ func TestSetupMakesALeafWhereTheSecretIsBroken(t *testing.T) {
 	})
 }
 
+// TestSetupMovesToAnotherSecret and says what becomes of the former one.
+func TestSetupMovesToAnotherSecret(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		s.Options.Spec.SecretName = "mine"
+		result := s.mustRun(t)
+		want := []string{"Secret istio-system/kftls-gateway: served until now; delete it afterwards: kubectl kftls teardown --secret-name kftls-gateway"}
+		if diff := cmp.Diff(want, result.Proposal.Plan.Left); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if s.servers() != "http:80: https-kftls:443:mine" {
+			t.Errorf("servers %s", s.servers())
+		}
+		former := s.teardown()
+		former.SecretName = gateway.SecretName
+		plan, err := former.Propose(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := former.Apply(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		if s.secret() != nil || s.servers() != "http:80: https-kftls:443:mine" || s.api.Get("ConfigMap", "kubeflow", gateway.ConfigMapName) == nil {
+			t.Errorf("servers %s", s.servers())
+		}
+		if again := s.mustRun(t); len(again.Done) != 0 {
+			t.Errorf("again: %v", again.Done)
+		}
+		if done := takeBack(t, s); len(done) != 3 {
+			t.Errorf("done %v", done)
+		}
+	})
+}
+
 // TestSetupPutsBackWhatAnInstallerRemoved is the life of a Gateway that is
 // applied again and again.
 func TestSetupPutsBackWhatAnInstallerRemoved(t *testing.T) {
