@@ -5,6 +5,7 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -100,17 +101,20 @@ func ReasonOf(err error) Reason {
 	return Internal
 }
 
-// HintOf returns the first hint in err's chain, "" when there is none.
+// HintOf returns the first hint in err's chain, of joined errors in their
+// order, and "" when there is none.
 func HintOf(err error) string {
-	for err != nil {
-		e, ok := errors.AsType[*Error](err)
-		if !ok {
-			return ""
+	switch wrapper := err.(type) { //nolint:errorlint // the whole tree is walked here
+	case *Error:
+		return cmp.Or(wrapper.Hint, HintOf(wrapper.Err))
+	case interface{ Unwrap() error }:
+		return HintOf(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, joined := range wrapper.Unwrap() {
+			if hint := HintOf(joined); hint != "" {
+				return hint
+			}
 		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
 	}
 	return ""
 }

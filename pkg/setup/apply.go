@@ -45,10 +45,6 @@ type Write struct {
 	undo gateway.Change
 }
 
-// safetyTimeout bounds what is done after an interruption to make the front
-// door safe again.
-const safetyTimeout = 20 * time.Second
-
 // DryRun sends the plan's writes with dryRun=All.
 func (s *Setup) DryRun(ctx context.Context, p *Proposal) error {
 	end := s.Progress("Try the changes (server dry run)")
@@ -274,63 +270,4 @@ func (s *Setup) verifyURL(ctx context.Context, p *Proposal, roots *x509.CertPool
 			"%s serves another certificate (%s, SHA-256 %.12s…)", s.Options.URL, chain[0].Subject, served)
 	}
 	return fault.Wrap(fault.Verification, "", gateway.Accepts(chain, roots, address.Hostname(), s.Now()))
-}
-
-// afterFailure makes the front door safe: all that this run wrote is taken
-// back where that was asked for, and our server where the guard is unproven.
-func (s *Setup) afterFailure(ctx context.Context, result *Result, cause error) error {
-	guarded := result.Verdict != nil && result.Verdict.Guarded
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), safetyTimeout)
-	defer cancel()
-	switch {
-	case s.Options.RollbackOnFailure && len(result.Done) > 0:
-		end := s.Progress("Take back what was written")
-		err := s.rollBack(ctx, result)
-		end("", err)
-		if err == nil {
-			result.Undone = true
-			isUnguarded := fault.ReasonOf(cause) == fault.Unguarded || result.hadUnproven && !guarded
-			if result.hadServer && isUnguarded {
-				return s.takeOut(ctx, result, cause) // what was put back is no better
-			}
-			return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
-		}
-		cause = errors.Join(cause, fmt.Errorf("take back what was written: %w", err))
-		if !guarded || s.mustTakeOut(result, cause) {
-			cause = s.takeOut(ctx, result, cause)
-		}
-	case s.mustTakeOut(result, cause):
-		cause = s.takeOut(ctx, result, cause)
-	}
-	return cause
-}
-
-// mustTakeOut tells that our server may not stay: the login was seen not to
-// guard it, or was never seen to guard it since it was written. A server that
-// an earlier run has proven is not taken away because this one was cut short.
-func (s *Setup) mustTakeOut(result *Result, cause error) bool {
-	return fault.ReasonOf(cause) == fault.Unguarded || s.Home.IsUnproven(s.origin(result.Proposal.Finding.Door))
-}
-
-func (s *Setup) takeOut(ctx context.Context, result *Result, cause error) error {
-	end := s.Progress("Take our server off the Gateway: it is not proven that the login guards it")
-	err := gateway.TakeOut(ctx, s.writer(result.Proposal), result.Proposal.Finding.Door, result.Proposal.Finding.Spec.SecretName)
-	end("", err)
-	if err != nil {
-		return errors.Join(cause, fault.New(fault.Unguarded, "kubectl kftls teardown",
-			"our server is still on the Gateway, and whether the login guards it is not proven: %w", err))
-	}
-	result.Removed = true
-	return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
-}
-
-// rollBack undoes the writes of this run, the last one first.
-func (s *Setup) rollBack(ctx context.Context, result *Result) error {
-	writer := s.writer(result.Proposal)
-	for i := len(result.Done) - 1; i >= 0; i-- {
-		if _, err := writer.Apply(ctx, result.Done[i].undo); err != nil {
-			return err
-		}
-	}
-	return nil
 }

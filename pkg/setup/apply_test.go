@@ -100,7 +100,11 @@ func TestAServerThatCannotBeTakenOut(t *testing.T) {
 		if s.servers() != withServer || result.Removed || !s.isUnproven() {
 			t.Errorf("servers %s, unproven %v, %+v", s.servers(), s.isUnproven(), result)
 		}
-		if err == nil || !strings.Contains(err.Error(), "our server is still on the Gateway, and whether the login guards it is not proven") {
+		wantReason(t, err, fault.Unguarded)
+		if hint := fault.HintOf(err); hint != "kubectl kftls teardown" {
+			t.Errorf("hint %q", hint)
+		}
+		if !strings.Contains(err.Error(), "our server is still on the Gateway, and whether the login guards it is not proven") {
 			t.Errorf("got %v", err)
 		}
 	})
