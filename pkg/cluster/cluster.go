@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -157,9 +158,9 @@ func (c *Cluster) GroupVersions(ctx context.Context, group string) ([]string, er
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, Explain(err, "read the API group %s", group)
 	}
-	versions := []string{answer.PreferredVersion.Version}
-	for _, v := range answer.Versions {
-		if v.Version != answer.PreferredVersion.Version {
+	var versions []string
+	for _, v := range append([]metav1.GroupVersionForDiscovery{answer.PreferredVersion}, answer.Versions...) {
+		if v.Version != "" && !slices.Contains(versions, v.Version) {
 			versions = append(versions, v.Version)
 		}
 	}
