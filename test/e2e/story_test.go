@@ -72,6 +72,9 @@ func condition(name string) (bool, error) {
 		return hasIPv6(), nil
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "roots":
+		_, err := os.Stat("/etc/ssl/certs/ca-certificates.crt")
+		return err == nil, nil
 	}
 	return false, errors.New("unknown condition")
 }
