@@ -154,6 +154,13 @@ func Fingerprint(c *x509.Certificate) string {
 // Fingerprint is the SHA-256 of the certificate's DER form in lower-case hex.
 func (a *Authority) Fingerprint() string { return Fingerprint(a.Certificate) }
 
+// Pool is what a client trusts that trusts this authority alone.
+func (a *Authority) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.Certificate)
+	return pool
+}
+
 // CertificatePEM returns the certificate as PEM: the content of ca.crt.
 func (a *Authority) CertificatePEM() []byte { return encodeCertificates(a.Certificate) }
 

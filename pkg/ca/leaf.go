@@ -128,10 +128,8 @@ func (o LeafOptions) end(a *Authority, now time.Time) time.Time {
 
 // verify checks chain, constraints, usage and time, as a Go client would.
 func (a *Authority) verify(leaf *x509.Certificate, now time.Time) error {
-	roots := x509.NewCertPool()
-	roots.AddCert(a.Certificate)
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots:       roots,
+		Roots:       a.Pool(),
 		CurrentTime: now,
 		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})

@@ -15,10 +15,8 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
 )
-
-// apiVersion marks everything that is printed as JSON or YAML.
-const apiVersion = "kftls.github.io/v1alpha1"
 
 // serverVersionTimeout bounds the question for the server's version: somebody
 // who asks which version this is must not wait for a cluster that is away.
@@ -111,7 +109,7 @@ func newVersionCommand(f *Factory) *cobra.Command {
 
 // run prints what is known even when the server does not answer.
 func (o *versionOptions) run(ctx context.Context, f *Factory) error {
-	report := versionReport{APIVersion: apiVersion, Kind: "Version", ClientVersion: thisBuild()}
+	report := versionReport{APIVersion: gateway.APIVersion, Kind: "Version", ClientVersion: thisBuild()}
 	var serverErr error
 	if !o.clientOnly {
 		report.ServerVersion, serverErr = serverVersion(ctx, f)

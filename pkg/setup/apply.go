@@ -47,10 +47,7 @@ type Write struct {
 
 // DryRun sends the plan's writes with dryRun=All.
 func (s *Setup) DryRun(ctx context.Context, p *Proposal) error {
-	end := s.Progress("Try the changes (server dry run)")
-	_, err := s.writer(p).DryRun(ctx, p.Plan)
-	end("", err)
-	return err
+	return s.Progress.dryRun(ctx, s.writer(p), p.Plan)
 }
 
 func (s *Setup) writer(p *Proposal) gateway.Writer {
@@ -168,9 +165,7 @@ func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Cha
 			return err
 		}
 	}
-	end := s.Progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
-	stored, err := s.writer(result.Proposal).Apply(ctx, change)
-	end("", err)
+	stored, err := s.Progress.apply(ctx, s.writer(result.Proposal), change)
 	if err == nil {
 		result.Done = append(result.Done, Write{Change: change, undo: change.Inverse(stored)})
 		return nil
@@ -206,24 +201,13 @@ func (s *Setup) planAgain(ctx context.Context, p *Proposal, index int) error {
 	return err
 }
 
-func titled(action gateway.Action) string {
-	switch action {
-	case gateway.Create:
-		return "Create"
-	case gateway.Delete:
-		return "Delete"
-	}
-	return "Change"
-}
-
 // verify waits for the front door to serve what was written, guarded.
 func (s *Setup) verify(ctx context.Context, result *Result) error {
 	p := result.Proposal
 	found := p.Finding
 	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeout)
 	defer cancel()
-	roots := x509.NewCertPool()
-	roots.AddCert(p.Authority.Certificate)
+	roots := p.Authority.Pool()
 	end := s.Progress("Verify through the tunnel")
 	verdict, err := gateway.Verification{
 		Cluster: s.Cluster, Door: found.Door, Dialer: s.Dialer, Port: found.Spec.Port, Leaf: p.Leaf,

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"io/fs"
 
@@ -64,7 +63,7 @@ func (i Inspector) Authority(ctx context.Context) (*InForce, error) {
 
 // requireSmall refuses a CA that could sign for any name.
 func requireSmall(published *ca.Authority, installed *gateway.Installed) error {
-	if c := published.Certificate; c.PermittedDNSDomainsCritical && len(c.PermittedDNSDomains) > 0 {
+	if published.Constrained() {
 		return nil
 	}
 	return fault.New(fault.Certificate,
@@ -91,9 +90,7 @@ func (i Inspector) requireServed(ctx context.Context, door *gateway.FrontDoor, p
 	if err != nil {
 		return fault.New(fault.Verification, "kubectl kftls status", "see whether the gateway serves a certificate of the ConfigMap's CA: %w", err)
 	}
-	root := x509.NewCertPool()
-	root.AddCert(published.Certificate)
-	if err := gateway.Accepts(chain, root, "", i.Now()); err != nil {
+	if err := gateway.Accepts(chain, published.Pool(), "", i.Now()); err != nil {
 		return fault.New(fault.Verification, "kubectl kftls status",
 			"the CA of the ConfigMap (SHA-256 %s) does not vouch for what the gateway serves, it is not to be trusted: %w", published.Fingerprint(), err)
 	}

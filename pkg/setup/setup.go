@@ -39,10 +39,6 @@ type Options struct {
 	RollbackOnFailure bool
 }
 
-// Progress is told of each step when it begins, and through the function that
-// it returns, when it ends.
-type Progress func(step string) (end func(detail string, err error))
-
 // Setup is one run on one cluster.
 type Setup struct {
 	Cluster  *cluster.Cluster

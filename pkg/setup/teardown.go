@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -58,7 +57,7 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 // were made, also beside an error: a second run takes back the rest.
 func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.Change, err error) {
 	for range writeAttempts {
-		if err = t.tryAll(ctx, p); err == nil {
+		if err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
 			var more []gateway.Change
 			more, err = t.write(ctx, p)
 			done = append(done, more...)
@@ -81,20 +80,10 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 	return done, t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
 }
 
-func (t *Teardown) tryAll(ctx context.Context, p *TeardownPlan) error {
-	end := t.Progress("Try the changes (server dry run)")
-	_, err := t.Writer.DryRun(ctx, p.Plan)
-	end("", err)
-	return err
-}
-
 func (t *Teardown) write(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
 	var done []gateway.Change
 	for _, change := range p.Changes {
-		end := t.Progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
-		_, err := t.Writer.Apply(ctx, change)
-		end("", err)
-		if err != nil {
+		if _, err := t.Progress.apply(ctx, t.Writer, change); err != nil {
 			return done, err
 		}
 		done = append(done, change)

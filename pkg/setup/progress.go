@@ -1,0 +1,40 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+)
+
+// Progress is told of each step when it begins, and through the function that
+// it returns, when it ends.
+type Progress func(step string) (end func(detail string, err error))
+
+// dryRun tries all writes of a plan, as a step.
+func (progress Progress) dryRun(ctx context.Context, writer gateway.Writer, plan *gateway.Plan) error {
+	end := progress("Try the changes (server dry run)")
+	_, err := writer.DryRun(ctx, plan)
+	end("", err)
+	return err
+}
+
+// apply makes one write, as a step, and returns the object as it was stored.
+func (progress Progress) apply(ctx context.Context, writer gateway.Writer, change gateway.Change) (*unstructured.Unstructured, error) {
+	end := progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
+	stored, err := writer.Apply(ctx, change)
+	end("", err)
+	return stored, err
+}
+
+func titled(action gateway.Action) string {
+	switch action {
+	case gateway.Create:
+		return "Create"
+	case gateway.Delete:
+		return "Delete"
+	}
+	return "Change"
+}
