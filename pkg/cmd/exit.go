@@ -41,7 +41,11 @@ var exitCodes = map[fault.Reason]int{
 	fault.Verification:  exitError,
 	fault.Unguarded:     exitError,
 	fault.PortInUse:     exitError,
+	fault.LoginFailed:   exitError,
 	fault.Internal:      exitError,
+
+	fault.LoginNeeded:  exitLogin,
+	fault.LoginRefused: exitLogin,
 
 	fault.Timeout:     exitTimeout,
 	fault.Interrupted: exitInterrupted,

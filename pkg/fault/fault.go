@@ -52,6 +52,14 @@ const (
 	Verification Reason = "Verification"
 	// Unguarded is an HTTPS server that lets through what the login must stop.
 	Unguarded Reason = "Unguarded"
+	// LoginNeeded is a Kubeflow that wants a login, and none that can be made
+	// without the user.
+	LoginNeeded Reason = "LoginNeeded"
+	// LoginRefused is credentials that Kubeflow's login does not take.
+	LoginRefused Reason = "LoginRefused"
+	// LoginFailed is a login that broke down on the way: Dex, its directory or
+	// the auth proxy is down or set up wrongly.
+	LoginFailed Reason = "LoginFailed"
 	// PortInUse is a local port that somebody else listens on.
 	PortInUse Reason = "PortInUse"
 	// Timeout is a wait that reached its limit.

@@ -14,6 +14,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 // testTime is when the certificates of the tests are made: the beginning of a
@@ -45,7 +46,7 @@ func newLeaf(t *testing.T) *ca.Leaf {
 // frontDoor is one that was found, with the first Gateway as Kubeflow's.
 func frontDoor(gateways ...*unstructured.Unstructured) *FrontDoor {
 	return &FrontDoor{
-		Gateway: gateways[0], Others: gateways[1:], Resource: gatewaysIn("v1"), Era: EraOAuth2Proxy,
+		Gateway: gateways[0], Others: gateways[1:], Resource: gatewaysIn("v1"), Era: session.EraOAuth2Proxy,
 		Ingress: &portforward.Service{
 			Object: &corev1.Service{
 				ObjectMeta: metav1.ObjectMeta{Namespace: kubeflowServiceNamespace, Name: kubeflowService},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/internal/testutil"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 var gatewayLabels = map[string]string{"istio": "ingressgateway", "app": "istio-ingressgateway"}
@@ -258,12 +259,12 @@ func TestEra(t *testing.T) {
 		name string
 		with []*unstructured.Unstructured
 		old  bool
-		want Era
+		want session.Era
 	}{
-		{"oauth2-proxy", nil, false, EraOAuth2Proxy},
-		{"both, after an upgrade", []*unstructured.Unstructured{testutil.Service("istio-system", "authservice", nil)}, false, EraOAuth2Proxy},
-		{"AuthService", []*unstructured.Unstructured{testutil.Service("istio-system", "authservice", nil)}, true, EraAuthService},
-		{"neither", nil, true, EraUnknown},
+		{"oauth2-proxy", nil, false, session.EraOAuth2Proxy},
+		{"both, after an upgrade", []*unstructured.Unstructured{testutil.Service("istio-system", "authservice", nil)}, false, session.EraOAuth2Proxy},
+		{"AuthService", []*unstructured.Unstructured{testutil.Service("istio-system", "authservice", nil)}, true, session.EraAuthService},
+		{"neither", nil, true, session.EraUnknown},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -10,20 +10,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
-)
-
-// Era is which auth proxy stands in front of a Kubeflow.
-type Era string
-
-// The eras. Which one a front door belongs to is read off the Services of the
-// auth proxies; what it answers on the wire decides where the two differ.
-const (
-	// EraOAuth2Proxy is Kubeflow 1.9 and later.
-	EraOAuth2Proxy Era = "oauth2-proxy"
-	// EraAuthService is Kubeflow 1.3 to 1.8.
-	EraAuthService Era = "oidc-authservice"
-	// EraUnknown is neither, or not readable.
-	EraUnknown Era = "unknown"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 // FrontDoor is what was found of a Kubeflow's entrance: read once, handed on.
@@ -35,8 +22,9 @@ type FrontDoor struct {
 	Others []*unstructured.Unstructured
 	// Ingress is the Service in front of the gateway pods, with the pods.
 	Ingress *portforward.Service
-	// Era is the auth proxy's.
-	Era Era
+	// Era is the auth proxy's, read off the Services of the auth proxies; what
+	// it answers on the wire decides where the two differ.
+	Era session.Era
 	// Notes say what could not be read and what was assumed instead.
 	Notes []string
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 // ingress finds the Service in front of the pods that the Gateway selects:
@@ -112,16 +113,16 @@ func publishesWeb(service corev1.Service) bool {
 
 // era tells the auth proxy by its Service. Both at once happen after an
 // upgrade; the newer one is the one in use then.
-func (f *finder) era(ctx context.Context) Era {
+func (f *finder) era(ctx context.Context) session.Era {
 	exists := func(namespace, name string) bool {
 		_, err := f.cluster.Core.Services(namespace).Get(ctx, name, metav1.GetOptions{})
 		return err == nil
 	}
 	if exists("oauth2-proxy", "oauth2-proxy") {
-		return EraOAuth2Proxy
+		return session.EraOAuth2Proxy
 	}
 	if exists(kubeflowServiceNamespace, "authservice") {
-		return EraAuthService
+		return session.EraAuthService
 	}
-	return EraUnknown
+	return session.EraUnknown
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
@@ -43,7 +44,7 @@ type Status struct {
 	Gateway string `json:"gateway"`
 	Service string `json:"service"`
 	// Login is the auth proxy's era.
-	Login gateway.Era `json:"login"`
+	Login session.Era `json:"login"`
 	// Port and Hosts are those of our server on the Gateway.
 	Port  int32    `json:"port,omitempty"`
 	Hosts []string `json:"hosts,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 func (s *scene) inspector() Inspector {
@@ -39,7 +40,7 @@ func TestInspect(t *testing.T) {
 		}},
 		{"serving", func(t *testing.T, s *scene) { s.mustRun(t) }, Serving, func(t *testing.T, status *Status) {
 			if status.Port != 443 || !status.CA.KeyHere || status.CA.Path == "" || strings.Join(status.Certificate.Names, " ") != "localhost 127.0.0.1 ::1" ||
-				!status.Pods[1].Serves || status.Certificate.NearEnd || status.Login != gateway.EraOAuth2Proxy {
+				!status.Pods[1].Serves || status.Certificate.NearEnd || status.Login != session.EraOAuth2Proxy {
 				t.Errorf("got %+v", status)
 			}
 		}},
