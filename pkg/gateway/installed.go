@@ -31,14 +31,9 @@ type Installed struct {
 func ReadInstalled(ctx context.Context, c *cluster.Cluster, door *FrontDoor, secretName string) (*Installed, error) {
 	found := &Installed{SecretName: secretName}
 	var group errgroup.Group
-	group.Go(func() error {
-		namespace := door.Gateway.GetNamespace()
-		object, err := c.Core.ConfigMaps(namespace).Get(ctx, ConfigMapName, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		found.ConfigMap = object
-		return cluster.Explain(err, "read ConfigMap %s/%s", namespace, ConfigMapName)
+	group.Go(func() (err error) {
+		found.ConfigMap, err = readConfigMap(ctx, c, door)
+		return err
 	})
 	group.Go(func() error {
 		namespace := door.PodNamespace()
@@ -57,6 +52,23 @@ func ReadInstalled(ctx context.Context, c *cluster.Cluster, door *FrontDoor, sec
 		return nil, err
 	}
 	return found, nil
+}
+
+// ReadAuthority reads what ReadInstalled reads but the Secret, which only
+// those who set up need.
+func ReadAuthority(ctx context.Context, c *cluster.Cluster, door *FrontDoor) (*Installed, error) {
+	found, err := readConfigMap(ctx, c, door)
+	return &Installed{ConfigMap: found}, err
+}
+
+// readConfigMap returns nil where there is none.
+func readConfigMap(ctx context.Context, c *cluster.Cluster, door *FrontDoor) (*corev1.ConfigMap, error) {
+	namespace := door.Gateway.GetNamespace()
+	object, err := c.Core.ConfigMaps(namespace).Get(ctx, ConfigMapName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return object, cluster.Explain(err, "read ConfigMap %s/%s", namespace, ConfigMapName)
 }
 
 // CAFingerprint is the fingerprint of the CA in force as the ConfigMap says,
@@ -93,6 +105,17 @@ func (i *Installed) Authority() (*ca.Authority, error) {
 		}
 	}
 	return bundle[0], nil
+}
+
+// RequireSmall refuses a CA of the ConfigMap that could sign for any name, for a
+// computer that does not know it: whoever may write a ConfigMap could plant one.
+func (i *Installed) RequireSmall(published *ca.Authority) error {
+	if published.Constrained() {
+		return nil
+	}
+	return fault.New(fault.Certificate,
+		"ask who made it; to look at it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
+		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
 }
 
 // Leaf is the certificate that the Secret holds, nil when there is no Secret

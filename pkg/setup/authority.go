@@ -47,7 +47,7 @@ func (i Inspector) Authority(ctx context.Context) (*InForce, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		found.IsNew = true
-		if err := requireSmall(published, installed); err != nil {
+		if err := installed.RequireSmall(published); err != nil {
 			return nil, err
 		}
 		if err := i.requireServed(ctx, door, published); err != nil {
@@ -59,16 +59,6 @@ func (i Inspector) Authority(ctx context.Context) (*InForce, error) {
 	}
 	found.Authority = kept
 	return found, nil
-}
-
-// requireSmall refuses a CA that could sign for any name.
-func requireSmall(published *ca.Authority, installed *gateway.Installed) error {
-	if published.Constrained() {
-		return nil
-	}
-	return fault.New(fault.Certificate,
-		"ask who made it; to look at it: kubectl -n "+installed.ConfigMap.Namespace+" get configmap "+installed.ConfigMap.Name+" -o yaml",
-		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
 }
 
 // requireServed refuses a CA that did not sign what the gateway serves.
