@@ -31,6 +31,8 @@ type TunnelOptions struct {
 	Trust Trust
 	// Plain takes the plain port although there is an HTTPS one.
 	Plain bool
+	// Dialer reaches the pods; nil makes one. The Endpoint closes it.
+	Dialer portforward.Dialer
 	// Logf takes one line for each noteworthy event; nil means none.
 	Logf func(format string, args ...any)
 }
@@ -51,7 +53,10 @@ func Tunnel(ctx context.Context, c *cluster.Cluster, home *state.Home, o TunnelO
 	if err != nil {
 		return nil, err
 	}
-	dialer := portforward.NewDialer(c.Config, portforward.Options{Logf: o.Logf})
+	dialer := o.Dialer
+	if dialer == nil {
+		dialer = portforward.NewDialer(c.Config, portforward.Options{Logf: o.Logf})
+	}
 	route := portforward.NewRoute(portforward.RouteOptions{
 		Resolve: func(ctx context.Context) (*portforward.Service, error) {
 			return portforward.Resolve(ctx, c.Core, c.Discovery, t.ingress.Object.Namespace, t.ingress.Object.Name)
