@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +23,8 @@ type step struct {
 
 // groups are names for several steps.
 var groups = map[string][]string{
-	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration"},
-	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz", "release"},
+	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz"},
+	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz-long", "release"},
 }
 
 // steps are all there is, the quick ones first.
@@ -35,7 +37,8 @@ var steps = []step{
 	{"testbed", 60 * time.Minute, testbed},
 	{"e2e", 30 * time.Minute, e2e},
 	{"integration", 20 * time.Minute, integration},
-	{"fuzz", 60 * time.Minute, fuzz},
+	{"fuzz", 15 * time.Minute, fuzz(10 * time.Second)},
+	{"fuzz-long", 90 * time.Minute, fuzz(time.Minute)},
 	{"release", 20 * time.Minute, release},
 }
 
@@ -148,7 +151,24 @@ func e2e(ctx context.Context, r *recorder) {
 			return
 		}
 	}
-	r.goTest(ctx, in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/..."))
+	c := in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/...")
+	if folder := pythonClients(ctx, r); folder != "" {
+		c.env = []string{"PATH=" + folder + string(filepath.ListSeparator) + os.Getenv("PATH")}
+	}
+	r.goTest(ctx, c)
+}
+
+// pythonClients is the folder with kfp and a Python that has the other clients,
+// made by the script if it is not there, and "" if it cannot be made.
+func pythonClients(ctx context.Context, r *recorder) string {
+	var folder bytes.Buffer
+	err := r.exec(ctx, in(".", filepath.Join("scripts", "python.sh")), io.MultiWriter(r.log, &folder))
+	lines := strings.Split(strings.TrimSpace(folder.String()), "\n")
+	if last := lines[len(lines)-1]; err == nil && filepath.IsAbs(last) {
+		return last
+	}
+	r.notRun("the Python clients", "scripts/python.sh could not install test/e2e/clients/requirements.txt")
+	return ""
 }
 
 // integration runs real testbeds: faults, reset, roll-outs, kill -9.
@@ -161,14 +181,52 @@ func integration(ctx context.Context, r *recorder) {
 }
 
 // fuzz gives each fuzz target a while of new input; its corpus is part of unit.
-func fuzz(ctx context.Context, r *recorder) {
-	for _, name := range strings.Fields(output(ctx, "go", "list", "./...")) {
-		for line := range strings.Lines(output(ctx, "go", "test", "-list", "^Fuzz", name)) {
-			target := strings.TrimSpace(line)
-			if strings.HasPrefix(target, "Fuzz") {
-				r.command(ctx, "fuzz "+name+" "+target, in(".", "go", "test", "-run", "^$",
-					"-fuzz", "^"+target+"$", "-fuzztime", "20s", name))
+func fuzz(while time.Duration) func(context.Context, *recorder) {
+	return func(ctx context.Context, r *recorder) {
+		for _, module := range modules {
+			for _, name := range fuzzed(ctx, module) {
+				fuzzPackage(ctx, r, module, name, while)
 			}
+		}
+	}
+}
+
+// fuzzed are the packages with fuzz targets. Others need not be compiled to be
+// asked for theirs.
+func fuzzed(ctx context.Context, module string) []string {
+	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.ImportPath}}{{range .TestGoFiles}} {{$.Dir}}/{{.}}{{end}}{{range .XTestGoFiles}} {{$.Dir}}/{{.}}{{end}}", "./...")
+	list.Dir = module
+	out, err := list.Output()
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if slices.ContainsFunc(fields[1:], hasFuzzTarget) {
+			found = append(found, fields[0])
+		}
+	}
+	return found
+}
+
+func hasFuzzTarget(file string) bool {
+	text, err := os.ReadFile(file)
+	return err == nil && bytes.Contains(text, []byte("\nfunc Fuzz"))
+}
+
+func fuzzPackage(ctx context.Context, r *recorder, module, name string, while time.Duration) {
+	list := exec.CommandContext(ctx, "go", "test", "-list", "^Fuzz", name)
+	list.Dir = module
+	out, err := list.Output()
+	if err != nil {
+		r.fail("list the fuzz targets of "+name, err.Error())
+		return
+	}
+	for line := range strings.Lines(string(out)) {
+		if target := strings.TrimSpace(line); strings.HasPrefix(target, "Fuzz") {
+			r.command(ctx, "fuzz "+name+" "+target, in(module, "go", "test", "-run", "^$",
+				"-fuzz", "^"+target+"$", "-fuzztime", while.String(), name))
 		}
 	}
 }
