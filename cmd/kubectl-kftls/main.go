@@ -12,9 +12,22 @@ import (
 )
 
 func main() {
+	env := environment()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	code := cmd.Run(ctx, os.Args, ui.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv)
+	code := cmd.Run(ctx, os.Args, ui.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, env)
 	stop()
 	os.Exit(code)
+}
+
+// environment reads the environment, and takes out what no child process may
+// see: a credential plugin of the kubeconfig gets what is left.
+func environment() cmd.Environment {
+	env := cmd.Environment{
+		Get: os.Getenv, All: os.Environ,
+		Login: os.Getenv("KFTLS_LOGIN"), Password: os.Getenv("KFTLS_PASSWORD"),
+	}
+	_ = os.Unsetenv("KFTLS_LOGIN") // it fails for an empty name alone
+	_ = os.Unsetenv("KFTLS_PASSWORD")
+	return env
 }

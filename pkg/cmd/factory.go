@@ -15,6 +15,19 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
 
+// Environment is what a program finds in its environment. main reads it; no
+// package does.
+type Environment struct {
+	// Get looks up a variable; nil finds none.
+	Get func(name string) string
+	// All lists the variables as NAME=value, for a child process; nil means none.
+	All func() []string
+	// Login and Password are KFTLS_LOGIN and KFTLS_PASSWORD. main takes them out
+	// of the environment first, so that no child process gets them, a credential
+	// plugin of the kubeconfig included.
+	Login, Password string
+}
+
 // Factory holds what the verbs share. What costs something is made when it is
 // first asked for, once.
 type Factory struct {
@@ -26,9 +39,15 @@ type Factory struct {
 	// UI writes for people.
 	UI *ui.UI
 	// Env looks up an environment variable.
-	Env func(string) string
+	Env func(name string) string
+	// Environ lists the environment as NAME=value, for a child process.
+	Environ func() []string
+	// Login and Password are those of the environment, "" where there are none.
+	Login, Password string
 	// Now is the clock of everything that is done.
 	Now func() time.Time
+	// Verbosity is the level of -v.
+	Verbosity int32
 	// ConfigFlags choose the cluster.
 	ConfigFlags *genericclioptions.ConfigFlags
 
@@ -36,13 +55,22 @@ type Factory struct {
 	home    func() (*state.Home, error)
 }
 
-func newFactory(argv0 string, streams ui.Streams, env func(string) string) *Factory {
-	terminal := ui.New(streams, env)
+func newFactory(argv0 string, streams ui.Streams, env Environment) *Factory {
+	if env.Get == nil {
+		env.Get = func(string) string { return "" }
+	}
+	if env.All == nil {
+		env.All = func() []string { return nil }
+	}
+	terminal := ui.New(streams, env.Get)
 	f := &Factory{
 		Name:        programName(argv0),
 		Streams:     streams,
 		UI:          terminal,
-		Env:         env,
+		Env:         env.Get,
+		Environ:     env.All,
+		Login:       env.Login,
+		Password:    env.Password,
 		Now:         time.Now,
 		ConfigFlags: newConfigFlags(terminal.Warn),
 	}

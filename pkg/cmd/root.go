@@ -24,7 +24,7 @@ const maxLogLevel = 6
 
 // Run carries out a command line; args[0] is the name of the program. The
 // result is the exit code.
-func Run(ctx context.Context, args []string, streams ui.Streams, env func(string) string) int {
+func Run(ctx context.Context, args []string, streams ui.Streams, env Environment) int {
 	if len(args) == 0 {
 		args = []string{"kubectl-kftls"}
 	}
@@ -103,16 +103,15 @@ func verbs(f *Factory) []*cobra.Command {
 
 // addLogLevel adds klog's -v. Its log goes to stderr.
 func addLogLevel(root *cobra.Command, f *Factory) {
-	var level int32
-	root.PersistentFlags().Int32VarP(&level, "v", "v", 0,
-		"Level of the Kubernetes client's log, on stderr; 6 shows every request. More counts as 6, since it would show secrets")
+	root.PersistentFlags().Int32VarP(&f.Verbosity, "v", "v", 0,
+		"Level of the log, on stderr: 1 shows the steps of a login, 6 every request to the API server. More counts as 6, since it would show secrets")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if level > maxLogLevel {
-			f.UI.Note("-v %d counts as -v %d: above it the Kubernetes client logs Secrets and cookies", level, maxLogLevel)
-			level = maxLogLevel
+		if f.Verbosity > maxLogLevel {
+			f.UI.Note("-v %d counts as -v %d: above it the Kubernetes client logs Secrets and cookies", f.Verbosity, maxLogLevel)
+			f.Verbosity = maxLogLevel
 		}
 		flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 		klog.InitFlags(flags)
-		return flags.Set("v", strconv.Itoa(int(level)))
+		return flags.Set("v", strconv.Itoa(int(f.Verbosity)))
 	}
 }

@@ -41,7 +41,7 @@ func runContext(t *testing.T, ctx context.Context, args ...string) outcome {
 		}
 		return ""
 	}
-	code := Run(ctx, append([]string{"/usr/local/bin/kubectl-kftls"}, args...), streams, env)
+	code := Run(ctx, append([]string{"/usr/local/bin/kubectl-kftls"}, args...), streams, Environment{Get: env})
 	return outcome{code, out.String(), err.String()}
 }
 
@@ -53,7 +53,7 @@ func withoutKubeconfig(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	f := newFactory("kubectl-kftls", ui.Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, func(string) string { return "" })
+	f := newFactory("kubectl-kftls", ui.Streams{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}, Environment{})
 	pages := map[string][]string{"root": {"--help"}, "options": {"options"}}
 	for _, c := range newRootCommand(f, nil).Commands() {
 		if c.IsAvailableCommand() {
@@ -101,7 +101,7 @@ func golden(t *testing.T, path, got string) {
 }
 
 func TestEveryCommandIsDocumented(t *testing.T) {
-	f := newFactory("kubectl-kftls", ui.Streams{}, func(string) string { return "" })
+	f := newFactory("kubectl-kftls", ui.Streams{}, Environment{})
 	for _, c := range newRootCommand(f, nil).Commands() {
 		if c.Hidden {
 			continue

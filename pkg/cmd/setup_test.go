@@ -42,7 +42,7 @@ func atDesk(t *testing.T, test func(t *testing.T, d *desk), objects ...*unstruct
 			t.Fatal(err)
 		}
 		d := &desk{api: api, pods: testutil.NewGatewayPods(t, api), home: home, out: &bytes.Buffer{}, err: &bytes.Buffer{}}
-		d.factory = newFactory("kubectl-kftls", ui.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err}, func(string) string { return "" })
+		d.factory = newFactory("kubectl-kftls", ui.Streams{In: strings.NewReader(""), Out: d.out, Err: d.err}, Environment{})
 		test(t, d)
 	})
 }
@@ -504,7 +504,7 @@ func TestTargetResolve(t *testing.T) {
 		{"team/own", "other", "team/own"},
 	}
 	for _, test := range tests {
-		f := newFactory("kubectl-kftls", ui.Streams{}, func(string) string { return "" })
+		f := newFactory("kubectl-kftls", ui.Streams{}, Environment{})
 		*f.ConfigFlags.Namespace = test.namespace
 		got, err := (&targetFlags{gateway: test.gateway}).resolve(f)
 		if err != nil || got.String() != test.want {
