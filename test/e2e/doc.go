@@ -10,11 +10,24 @@
 //	go test -tags e2e ./test/e2e -run TestStories/setup-gives-https
 //
 // They start a testbed of their own in a temporary folder. E2E_TESTBED=DIR takes
-// one that runs already, which is quicker while a story is being written.
+// one that runs already, if its profile is the one wanted, which is quicker while
+// a story is being written. kfp and requests are wanted on the PATH:
+//
+//	PATH=$(scripts/python.sh):$PATH
 //
 // Stories in testdata/changing change the cluster. They run one after the
 // other, and each must leave it as it found it, which is checked. Stories in
-// testdata/looking change nothing and run side by side.
+// testdata/looking change nothing and run side by side. Those in
+// testdata/kubeflow-… are told on that profile (TestReleases); the others on
+// today's.
+//
+// Whatever the stories print, what they leave in their homes and temporary
+// folders, the arguments and environments of processes that the plugin started,
+// and the logs of the testbed are searched for passwords, session cookies and
+// id_tokens, in clear and in base64 (secrets_test.go). A session may stand in
+// the stdout of cookie and token, in the plugin's stored sessions and in kfp's
+// context.json, if only their owner can read these; a password nowhere. Other
+// commands that show a session on purpose carry SHOWS= in their line.
 //
 // Beside testscript's own commands, these are there; those that say what they
 // saw do so on stdout, where the commands stdout and cmp find it:
@@ -36,6 +49,9 @@
 //	audit requests N            it must have been N requests at most
 //	audit writes N              it must have been N real writes exactly
 //	audit tries N               it must have been N dry-run writes exactly
+//	wire mark                   begin to count what arrives at the gateway pods
+//	wire requests N [REGEXP]    it must have been N requests exactly (that match); all are said, as METHOD PATH STATUS
+//	planted PASSWORD            search for this, too; Kubeflow's default password is searched for anyway
 //	kubeconfig FILE [-server URL] [-token TOKEN] [-bare]
 //	                            write a kubeconfig for the testbed, changed so
 //	apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]

@@ -21,7 +21,7 @@ import (
 // neither may feel the other.
 func TestTwoTestbeds(t *testing.T) {
 	t.Setenv("E2E_TESTBED", "")
-	first, second := openTestbed(t), openTestbed(t)
+	first, second := openTestbed(t, ""), openTestbed(t, "")
 	if first.server == second.server || first.dir == second.dir {
 		t.Fatalf("both testbeds are %s in %s", first.server, first.dir)
 	}

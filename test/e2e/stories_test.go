@@ -18,22 +18,43 @@ import (
 const storyLimit = 3 * time.Minute
 
 func TestStories(t *testing.T) {
-	bed := openTestbed(t)
+	bed := openTestbed(t, "")
 	t.Run("no other cluster is touched", bed.testDecoys)
-	shipped := bed.snapshot(t)
-	for _, file := range storyFiles(t, "changing") {
-		bed.story(t, file, func(t *testing.T) {
-			t.Cleanup(func() { bed.requireShipped(t, shipped) })
-		})
-	}
+	bed.tell(t, "changing")
 	t.Run("side by side", func(t *testing.T) {
 		for _, file := range storyFiles(t, "looking") {
 			bed.story(t, file, (*testing.T).Parallel)
 		}
 	})
-	if !t.Failed() {
-		bed.requireShipped(t, shipped)
+	t.Run("no secret is left", func(t *testing.T) { vault.requireNone(t, bed) })
+}
+
+// TestReleases tells the stories of other Kubeflow releases, each on a testbed
+// of its own, one after the other: a testbed takes a gigabyte.
+func TestReleases(t *testing.T) {
+	for _, profile := range []string{"kubeflow-1.9.0", "kubeflow-1.8"} {
+		t.Run(profile, func(t *testing.T) {
+			bed := openTestbed(t, profile)
+			bed.tell(t, profile)
+			t.Run("no secret is left", func(t *testing.T) { vault.requireNone(t, bed) })
+		})
 	}
+}
+
+// tell tells the stories of a folder one after the other, and wants each to
+// leave the cluster as it was.
+func (bed *testbed) tell(t *testing.T, folder string) {
+	shipped := bed.snapshot(t)
+	for _, file := range storyFiles(t, folder) {
+		bed.story(t, file, func(t *testing.T) {
+			t.Cleanup(func() { bed.requireShipped(t, shipped) })
+		})
+	}
+	t.Cleanup(func() {
+		if !t.Failed() {
+			bed.requireShipped(t, shipped)
+		}
+	})
 }
 
 func storyFiles(t *testing.T, folder string) []string {
@@ -64,24 +85,28 @@ type stage struct {
 	begin func(*testing.T)
 }
 
-func (s stage) Parallel()     { s.begin(s.T) }
-func (s stage) Verbose() bool { return testing.Verbose() }
+func (s stage) Parallel() { s.begin(s.T) }
+
+// Verbose asks testscript for all that was printed: it is searched for secrets.
+func (s stage) Verbose() bool { return true }
 
 func (s stage) Run(name string, f func(testscript.T)) {
 	s.T.Run(name, func(t *testing.T) { f(stage{t, s.begin}) })
 }
 
-// Log passes on what a story did, unless it shows a private key: nothing that
-// the plugin prints may hold one.
+// Log passes on what a story did, with sessions and passwords hidden, unless it
+// shows a private key: nothing that the plugin prints may hold one.
 func (s stage) Log(args ...any) {
 	s.T.Helper()
-	for _, arg := range args {
-		if text, ok := arg.(string); ok && showsKey(text) {
-			s.T.Error("a private key was printed; the story's log is kept back")
-			return
-		}
+	text := fmt.Sprint(args...)
+	if showsKey(text) {
+		s.T.Error("a private key was printed; the story's log is kept back")
+		return
 	}
-	s.T.Log(args...)
+	vault.keepLog(s.T.Name(), text)
+	if testing.Verbose() || s.T.Failed() {
+		s.T.Log(vault.redact(text))
+	}
 }
 
 // keyMarks begin a private key, in PEM and as it looks in the base64 of a
@@ -114,7 +139,7 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 		return err
 	}
 	shipped := filepath.Join(env.WorkDir, ".shipped-gateway.yaml")
-	if err := writeShippedGateway(repository, shipped); err != nil {
+	if err := writeShippedGateway(repository, bed.profile, shipped); err != nil {
 		return err
 	}
 	pods, err := bed.gatewayAddresses()
@@ -143,14 +168,17 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	}
 	running := &story{bed: bed, processes: map[string]*process{}, doubles: map[string]*double{}}
 	env.Values[storyKey{}] = running
-	env.Defer(running.end)
+	env.Defer(func() {
+		running.end()
+		vault.leave(filepath.Base(env.WorkDir), env.WorkDir)
+	})
 	return nil
 }
 
 // writeShippedGateway takes the Gateway out of the profile's file, in which
 // other objects stand beside it.
-func writeShippedGateway(repository, file string) error {
-	profile := filepath.Join(repository, "test", "testbed", "profiles", "kubeflow-26.03", "kubeflow-gateway.yaml")
+func writeShippedGateway(repository, release, file string) error {
+	profile := filepath.Join(repository, "test", "testbed", "profiles", release, "kubeflow-gateway.yaml")
 	text, err := os.ReadFile(profile)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type story struct {
 	processes map[string]*process
 	doubles   map[string]*double
 	mark      string // of the audit log
+	wireMark  string // of the gateways' access logs
 }
 
 type storyKey struct{}
@@ -63,6 +64,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"fakeapi":      cmdFakeAPI,
 	"askedfakeapi": cmdAskedFakeAPI,
 	"notrun":       cmdNotRun,
+	"wire":         cmdWire,
+	"planted":      cmdPlanted,
 }
 
 // condition answers what scripts ask in brackets.

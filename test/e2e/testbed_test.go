@@ -23,6 +23,7 @@ import (
 type testbed struct {
 	program    string // bin/testbed
 	dir        string
+	profile    string
 	kubeconfig string
 	path       string // with kubectl and the plugin in front
 	server     string // https://127.A.B.1:6443
@@ -30,18 +31,23 @@ type testbed struct {
 	audit      string // the API server's audit log
 }
 
-// openTestbed starts a testbed in a temporary folder and stops it when the test
-// ends, or takes the one that E2E_TESTBED names. It stops the test unless the
-// API server is a testbed's.
-func openTestbed(t *testing.T) *testbed {
+// openTestbed starts a testbed of a profile, "" for the default one, in a
+// temporary folder, and stops it when the test ends; or it takes the one that
+// E2E_TESTBED names, if that has this profile. It stops the test unless the API
+// server is a testbed's.
+func openTestbed(t *testing.T, profile string) *testbed {
 	t.Helper()
 	bed := &testbed{program: builtProgram(t, "testbed"), dir: os.Getenv("E2E_TESTBED")}
 	builtProgram(t, "kubectl-kftls")
-	if bed.dir == "" {
+	if !bed.runs(profile) {
 		bed.dir = filepath.Join(t.TempDir(), "testbed")
 		t.Cleanup(func() { bed.stop(t) })
+		args := []string{"up", "--detach", "--audit"}
+		if profile != "" {
+			args = append(args, "--profile", profile)
+		}
 		began := time.Now()
-		bed.must(t, "up", "--detach", "--audit")
+		bed.must(t, args...)
 		t.Logf("the testbed was up after %s", time.Since(began).Round(100*time.Millisecond))
 	}
 	if err := bed.connect(); err != nil {
@@ -50,7 +56,22 @@ func openTestbed(t *testing.T) *testbed {
 	if err := bed.guard(); err != nil {
 		t.Fatal(err)
 	}
+	watchProcesses(t)
 	return bed
+}
+
+const defaultProfile = "kubeflow-26.03"
+
+// runs tells whether the testbed in the folder is there, with this profile.
+func (bed *testbed) runs(profile string) bool {
+	if bed.dir == "" {
+		return false
+	}
+	if profile == "" {
+		profile = defaultProfile
+	}
+	status, err := bed.settled()
+	return err == nil && status.Profile == profile
 }
 
 // guard refuses a kubeconfig that leads anywhere but to this testbed. Nothing is
@@ -146,9 +167,21 @@ func (bed *testbed) keepLogs(t *testing.T) {
 
 // bedStatus is what is read of `testbed status -o json`.
 type bedStatus struct {
-	Server, AuditLog string
+	Server, AuditLog, Profile string
+	Components                []struct{ Component, Log string }
 	// Gateways are the plain URLs of the gateway pods, one each.
 	Gateways []string
+}
+
+// gatewayLogs are the logs of the gateway pods.
+func (s bedStatus) gatewayLogs() []string {
+	var logs []string
+	for _, c := range s.Components {
+		if c.Component == "istio-ingressgateway" {
+			logs = append(logs, c.Log)
+		}
+	}
+	return logs
 }
 
 func (bed *testbed) status() (bedStatus, error) {
@@ -204,7 +237,7 @@ func (bed *testbed) connect() error {
 	if err != nil {
 		return err
 	}
-	bed.server, bed.audit = status.Server, status.AuditLog
+	bed.server, bed.audit, bed.profile = status.Server, status.AuditLog, status.Profile
 	variables, err := bed.env()
 	if err != nil {
 		return err
