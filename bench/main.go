@@ -1,7 +1,8 @@
 // Command bench measures the plugin side by side with what it replaces, in one
 // run on one testbed: setup against the same done by hand and against the bare
-// minimum, its API requests, and its start-up, memory and size against
-// kubectl's. It prints a report in Markdown on stdout.
+// minimum, its API requests; cookie against what people paste and against curl;
+// start-up, memory and size against kubectl's. It prints a report in Markdown on
+// stdout.
 package main
 
 import (
@@ -18,11 +19,12 @@ import (
 )
 
 func main() {
+	only := flag.String("only", "", "one part alone: setup, login or start")
 	rounds := flag.Int("rounds", 10, "rounds of each way to set up; the ways take turns")
 	starts := flag.Int("starts", 40, "starts of each program; the programs take turns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *rounds, *starts)
+	err := run(ctx, *only, *rounds, *starts)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -30,7 +32,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rounds, starts int) error {
+func run(ctx context.Context, only string, rounds, starts int) error {
 	bed, err := startTestbed(ctx)
 	if err != nil {
 		return err
@@ -38,11 +40,20 @@ func run(ctx context.Context, rounds, starts int) error {
 	defer bed.stop()
 	fmt.Printf("Measured %s on %s/%s, %d cores, load before %s, %d rounds.\n\n",
 		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), load(), rounds)
-	if err := benchSetup(ctx, bed, rounds); err != nil {
-		return err
-	}
-	if err := benchStart(ctx, bed, starts); err != nil {
-		return err
+	for _, part := range []struct {
+		name string
+		do   func() error
+	}{
+		{"setup", func() error { return benchSetup(ctx, bed, rounds) }},
+		{"login", func() error { return benchLogin(ctx, bed, rounds) }},
+		{"start", func() error { return benchStart(ctx, bed, starts) }},
+	} {
+		if only != "" && only != part.name {
+			continue
+		}
+		if err := part.do(); err != nil {
+			return err
+		}
 	}
 	fmt.Printf("\nLoad after: %s.\n", load())
 	return nil

@@ -27,8 +27,11 @@ func benchSetup(ctx context.Context, bed *testbed, rounds int) error {
 
 	for round := range rounds {
 		for _, w := range ways {
-			if err := w.turn(ctx, bed); err != nil {
+			if err := w.turn(ctx); err != nil {
 				return fmt.Errorf("round %d, %s: %w", round+1, w.name, err)
+			}
+			if err := bed.untilRefused(ctx); err != nil {
+				return err
 			}
 		}
 	}
@@ -49,7 +52,7 @@ func benchSetup(ctx context.Context, bed *testbed, rounds int) error {
 	return nil
 }
 
-func (w *way) turn(ctx context.Context, bed *testbed) error {
+func (w *way) turn(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
@@ -61,5 +64,5 @@ func (w *way) turn(ctx context.Context, bed *testbed) error {
 	if err := w.undo(ctx); err != nil {
 		return fmt.Errorf("undo: %w", err)
 	}
-	return bed.untilRefused(ctx)
+	return nil
 }

@@ -30,8 +30,10 @@ type testbed struct {
 	plugin   string
 	kubectl  string
 	gateways []string // the replicas' addresses
-	auditLog string
-	cluster  *cluster.Cluster
+	// accessLogs are what the replicas write, in the same order.
+	accessLogs []string
+	auditLog   string
+	cluster    *cluster.Cluster
 }
 
 const (
@@ -130,8 +132,13 @@ func (b *testbed) learn(ctx context.Context) error {
 		return err
 	}
 	var status struct {
-		Gateways []string `json:"gateways"`
-		AuditLog string   `json:"auditLog"`
+		Gateways   []string `json:"gateways"`
+		AuditLog   string   `json:"auditLog"`
+		Components []struct {
+			Component string `json:"component"`
+			Address   string `json:"address"`
+			Log       string `json:"log"`
+		} `json:"components"`
 	}
 	if err := json.Unmarshal([]byte(text), &status); err != nil {
 		return fmt.Errorf("read the testbed's status: %w", err)
@@ -142,10 +149,15 @@ func (b *testbed) learn(ctx context.Context) error {
 			return err
 		}
 		b.gateways = append(b.gateways, parsed.Hostname())
+		for _, c := range status.Components {
+			if c.Component == "istio-ingressgateway" && c.Address == parsed.Hostname() {
+				b.accessLogs = append(b.accessLogs, c.Log)
+			}
+		}
 	}
 	b.auditLog = status.AuditLog
-	if len(b.gateways) == 0 || b.auditLog == "" {
-		return errors.New("the testbed's status names no gateways or no audit log")
+	if len(b.gateways) == 0 || len(b.accessLogs) != len(b.gateways) || b.auditLog == "" {
+		return errors.New("the testbed's status names no gateways, no logs of theirs, or no audit log")
 	}
 	return nil
 }
