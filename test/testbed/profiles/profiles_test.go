@@ -1,11 +1,11 @@
 package profiles_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -86,7 +86,10 @@ func TestNoGatewayServesHTTPSAsShipped(t *testing.T) {
 	})
 }
 
-func TestServicesLeadToPortsOfDeployments(t *testing.T) {
+// undeclared are ports that Kubeflow's containers before 26.03 serve and do not list, which Kubernetes does not ask for.
+var undeclared = []string{"istio-system/istiod 15012", "istio-system/istiod 15014"}
+
+func TestServicesLeadToPortsOfWorkloads(t *testing.T) {
 	eachProfile(t, func(t *testing.T, p profile) {
 		services := typed[*corev1.Service](p)
 		if len(services) == 0 {
@@ -95,11 +98,12 @@ func TestServicesLeadToPortsOfDeployments(t *testing.T) {
 		for _, service := range services {
 			pod := p.podOf(service.Namespace, service.Spec.Selector)
 			if pod == nil {
-				t.Errorf("Service %s/%s selects no Deployment's pods", service.Namespace, service.Name)
+				t.Errorf("Service %s/%s selects no workload's pods", service.Namespace, service.Name)
 				continue
 			}
 			for _, port := range service.Spec.Ports {
-				if !offers(pod, port) {
+				listed := fmt.Sprintf("%s/%s %d", service.Namespace, service.Name, port.Port)
+				if !offers(pod, port) && !slices.Contains(undeclared, listed) {
 					t.Errorf("Service %s/%s: port %d leads nowhere", service.Namespace, service.Name, port.Port)
 				}
 			}
@@ -109,9 +113,9 @@ func TestServicesLeadToPortsOfDeployments(t *testing.T) {
 
 // podOf is the pod template that a selector finds, or nil.
 func (p profile) podOf(namespace string, selector map[string]string) *corev1.PodTemplateSpec {
-	for _, deployment := range typed[*appsv1.Deployment](p) {
-		if deployment.Namespace == namespace && len(selector) > 0 && selects(selector, deployment.Spec.Template.Labels) {
-			return &deployment.Spec.Template
+	for _, w := range p.workloads() {
+		if w.Namespace == namespace && len(selector) > 0 && selects(selector, w.pod.Labels) {
+			return &w.pod
 		}
 	}
 	return nil
@@ -232,7 +236,8 @@ func TestBindingsBindRolesOfTheProfileToItsAccounts(t *testing.T) {
 			if role.Kind == "Role" {
 				roleNamespace = namespace
 			}
-			if !p.has(role.Kind, roleNamespace, role.Name) {
+			ofKubernetes := role.Kind == "ClusterRole" && strings.HasPrefix(role.Name, "system:")
+			if !ofKubernetes && !p.has(role.Kind, roleNamespace, role.Name) {
 				t.Errorf("%s/%s binds %s %s, which is not there", namespace, name, role.Kind, role.Name)
 			}
 			for _, subject := range subjects {

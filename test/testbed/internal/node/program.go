@@ -15,6 +15,9 @@ const (
 	OAuth2Proxy = "oauth2-proxy"
 	Dex         = "dex"
 	Upstream    = "upstream"
+	LDAP        = "ldap"
+	// AuthService says what it is wherever it shows.
+	AuthService = "authservice-stand-in"
 )
 
 // program says how a container image is run without its image.
@@ -26,6 +29,11 @@ type program struct {
 	only func(*corev1.Pod) bool
 	// wantsNames says that it talks to Services by name.
 	wantsNames bool
+	// wantsAPI says that it asks the API server, as its ServiceAccount.
+	wantsAPI bool
+	// dialsNames says that it dials Services whose names are in its configuration, and asks
+	// no proxy.
+	dialsNames bool
 	// command turns the container's configuration into this machine's.
 	command func(*Node, *sandbox) (command, error)
 	// hold returns the reason why the program must not start yet, "" if it may.
@@ -41,10 +49,12 @@ type command struct{ args []string }
 // programs is the whole table. A container whose image is not here is not run: its pod
 // stays Pending and says so.
 var programs = []*program{
-	{name: Dex, images: []string{"dexidp/dex"}, command: dexCommand},
+	{name: Dex, images: []string{"dexidp/dex"}, dialsNames: true, command: dexCommand},
 	{name: OAuth2Proxy, images: []string{"oauth2-proxy/oauth2-proxy"}, wantsNames: true, command: plainCommand},
 	{name: Istiod, images: []string{"istio/pilot", "istio-release/pilot"}, wantsNames: true, command: istiodCommand, hold: (*Node).holdIstiod},
 	{name: Envoy, images: []string{"istio/proxyv2", "istio-release/proxyv2"}, only: isGateway, command: envoyCommand, hold: (*Node).holdGateway, drain: drainEnvoy},
+	{name: AuthService, images: []string{"oidc-authservice"}, wantsNames: true, wantsAPI: true, command: authserviceCommand},
+	{name: LDAP, images: []string{"kftls-testbed/ldap"}, command: ldapCommand},
 	{name: Upstream, images: []string{
 		"kubeflow/central-dashboard", "kubeflow/centraldashboard", "kubeflownotebookswg/centraldashboard", "dashboard/dashboard",
 		"kubeflow/kfp-frontend", "ml-pipeline/frontend",
@@ -136,4 +146,16 @@ func upstreamCommand(_ *Node, s *sandbox) (command, error) {
 		"upstream", "--component=" + component, "--pipelines-version=" + imageTag(image),
 		"--address=" + s.address.String() + ":" + port,
 	}}, nil
+}
+
+// authserviceCommand runs the stand-in for oidc-authservice, with the container's environment.
+func authserviceCommand(_ *Node, s *sandbox) (command, error) {
+	s.differ("program: a stand-in for %s, which keeps its sessions in memory", s.container.Image)
+	return command{args: []string{"authservice", "--address=" + s.address.String()}}, nil
+}
+
+// ldapCommand runs the testbed's own directory server, with the arguments of its Deployment.
+func ldapCommand(_ *Node, s *sandbox) (command, error) {
+	s.differ("program: a directory server of the testbed's own, with a few people")
+	return command{args: append([]string{"ldap"}, s.localArgs()...)}, nil
 }

@@ -46,6 +46,8 @@ func TestProgramOf(t *testing.T) {
 		{podWith("ghcr.io/kubeflow/kubeflow/central-dashboard:v1.10.0"), Upstream},
 		{podWith("ghcr.io/kubeflow/kfp-frontend:2.16.0"), Upstream},
 		{podWith("ghcr.io/kubeflow/kfp-api-server:2.16.0"), Upstream},
+		{podWith("docker.io/kubeflowmanifestswg/oidc-authservice:e236439"), AuthService},
+		{podWith("gcr.io/arrikto/kubeflow/oidc-authservice:28c59ef"), AuthService},
 		{podWith("example.org/notdexidp/dex:1"), ""},
 		{podWith("nginx"), ""},
 		{&corev1.Pod{}, ""},

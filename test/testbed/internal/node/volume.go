@@ -43,7 +43,10 @@ func (s *sandbox) loadVolumes(ctx context.Context, from source) error {
 
 func (s *sandbox) loadVolume(ctx context.Context, from source, v corev1.Volume) error {
 	dir := s.volumeDir(v.Name)
-	if v.EmptyDir != nil {
+	if v.PersistentVolumeClaim != nil {
+		s.differ("volume %s: an empty folder, which goes with the pod", v.Name)
+	}
+	if v.EmptyDir != nil || v.PersistentVolumeClaim != nil {
 		return os.MkdirAll(dir, 0o700)
 	}
 	files, err := s.volumeFiles(ctx, from, v)

@@ -8,7 +8,6 @@ import (
 	"net/url"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -129,8 +128,8 @@ func (s *Supervisor) restartPods(ctx context.Context, touched []objects.Key) (ma
 	return old, nil
 }
 
-// waitReplaced waits until the old pods are gone and every Deployment has as
-// many ready pods as it wants. A Deployment's own status tells of a deleted pod
+// waitReplaced waits until the old pods are gone and every workload has as
+// many ready pods as it wants. Its own status tells of a deleted pod
 // only a moment later.
 func (s *Supervisor) waitReplaced(ctx context.Context, old map[types.UID]bool) error {
 	err := poll(ctx, func(ctx context.Context) (string, error) {
@@ -143,13 +142,13 @@ func (s *Supervisor) waitReplaced(ctx context.Context, old map[types.UID]bool) e
 				return "pod " + p.Namespace + "/" + p.Name + " is still there", nil
 			}
 		}
-		deployments, err := s.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+		all, err := s.workloads(ctx)
 		if err != nil {
-			return "", fmt.Errorf("list the Deployments: %w", err)
+			return "", err
 		}
-		for i := range deployments.Items {
-			if lacks := lacksPods(&deployments.Items[i], pods.Items); lacks != "" {
-				return lacks, nil
+		for _, w := range all {
+			if lacks := w.lacksPods(pods.Items); lacks != "" {
+				return w.String() + " " + lacks, nil
 			}
 		}
 		return "", nil
@@ -157,22 +156,19 @@ func (s *Supervisor) waitReplaced(ctx context.Context, old map[types.UID]bool) e
 	return s.explain(err)
 }
 
-func lacksPods(d *appsv1.Deployment, pods []corev1.Pod) string {
-	selector, err := metav1.LabelSelectorAsSelector(d.Spec.Selector)
+func (w workload) lacksPods(pods []corev1.Pod) string {
+	selector, err := metav1.LabelSelectorAsSelector(w.selector)
 	if err != nil {
-		return fmt.Sprintf("Deployment %s/%s: %v", d.Namespace, d.Name, err)
+		return err.Error()
 	}
-	wanted, ready := 1, 0
-	if d.Spec.Replicas != nil {
-		wanted = int(*d.Spec.Replicas)
-	}
+	ready := int32(0)
 	for i := range pods {
-		if p := &pods[i]; p.Namespace == d.Namespace && selector.Matches(labels.Set(p.Labels)) && isReady(p) {
+		if p := &pods[i]; p.Namespace == w.namespace && selector.Matches(labels.Set(p.Labels)) && isReady(p) {
 			ready++
 		}
 	}
-	if ready < wanted {
-		return fmt.Sprintf("Deployment %s/%s has %d of %d pods ready", d.Namespace, d.Name, ready, wanted)
+	if ready < w.wanted {
+		return fmt.Sprintf("has %d of %d pods ready", ready, w.wanted)
 	}
 	return ""
 }

@@ -230,7 +230,7 @@ func (s *Supervisor) startNode(ctx context.Context) error {
 		REST: s.rest, Dir: s.Layout.path("node"), Subnet: s.subnet.String(), ReadinessLag: s.ReadinessLag,
 		Programs: map[string]string{
 			node.Envoy: s.Programs.Path(programs.Envoy), node.Istiod: s.Programs.Path(programs.Istiod),
-			node.OAuth2Proxy: s.Programs.Path(programs.OAuth2Proxy), node.Dex: s.Programs.Path(programs.Dex), node.Upstream: s.Self,
+			node.OAuth2Proxy: s.Programs.Path(programs.OAuth2Proxy), node.Dex: s.Programs.Path(programs.Dex), node.Upstream: s.Self, node.AuthService: s.Self, node.LDAP: s.Self,
 		},
 		KubeletCert: s.plane.Kubelet, KubeletClientCA: s.plane.KubeletClients,
 		IstiodKubeconfig: s.istiodKubeconfig(),

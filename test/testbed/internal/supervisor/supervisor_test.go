@@ -68,7 +68,25 @@ func TestLacksRollout(t *testing.T) {
 		{"not ready", 2, appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, AvailableReplicas: 2}, "2 of 3 pods ready"},
 	} {
 		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "dex", Generation: test.generation}, Spec: appsv1.DeploymentSpec{Replicas: &three}, Status: test.status}
-		if got := lacksRollout(d); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+		if got := lacksDeployment(d); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: lacks %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestLacksRolloutOfAStatefulSet(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status appsv1.StatefulSetStatus
+		want   string
+	}{
+		{"done", appsv1.StatefulSetStatus{ObservedGeneration: 2, ReadyReplicas: 1, UpdatedReplicas: 1, CurrentRevision: "b", UpdateRevision: "b"}, ""},
+		{"not looked at", appsv1.StatefulSetStatus{ObservedGeneration: 1, ReadyReplicas: 1, CurrentRevision: "b", UpdateRevision: "b"}, "not looked at"},
+		{"not ready", appsv1.StatefulSetStatus{ObservedGeneration: 2, CurrentRevision: "b", UpdateRevision: "b"}, "0 of 1 pods ready"},
+		{"new pods to come", appsv1.StatefulSetStatus{ObservedGeneration: 2, ReadyReplicas: 1, CurrentRevision: "a", UpdateRevision: "b"}, "0 of 1 new pods"},
+	} {
+		set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: test.status}
+		if got := lacksStatefulSet(set); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s: lacks %q, want %q", test.name, got, test.want)
 		}
 	}
@@ -84,7 +102,7 @@ func TestLacksPods(t *testing.T) {
 		}
 		return p
 	}
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "auth", Name: "dex"}, Spec: appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: app}}}
+	dex := workload{kind: kindDeployment, namespace: "auth", name: "dex", wanted: 1, selector: &metav1.LabelSelector{MatchLabels: app}}
 	for name, test := range map[string]struct {
 		pods []corev1.Pod
 		done bool
@@ -96,7 +114,7 @@ func TestLacksPods(t *testing.T) {
 		"another's":            {[]corev1.Pod{pod(corev1.ConditionTrue, func(p *corev1.Pod) { p.Labels = nil })}, false},
 		"in another namespace": {[]corev1.Pod{pod(corev1.ConditionTrue, func(p *corev1.Pod) { p.Namespace = "x" })}, false},
 	} {
-		if got := lacksPods(d, test.pods); (got == "") != test.done {
+		if got := dex.lacksPods(test.pods); (got == "") != test.done {
 			t.Errorf("%s: lacks %q", name, got)
 		}
 	}

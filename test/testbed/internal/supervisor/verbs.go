@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -51,7 +50,7 @@ func (s *Supervisor) wait(ctx context.Context, parameters url.Values) error {
 	return s.inSync(ctx)
 }
 
-// restart rolls a Deployment out anew, or starts a part of the control plane
+// restart rolls a Deployment or StatefulSet out anew, or starts a part of the control plane
 // anew, and waits until that is done.
 func (s *Supervisor) restart(ctx context.Context, parameters url.Values) error {
 	ctx, cancel, err := within(ctx, parameters)
@@ -63,35 +62,46 @@ func (s *Supervisor) restart(ctx context.Context, parameters url.Values) error {
 	if s.part(name) != nil {
 		return s.restartPart(ctx, name)
 	}
-	deployments, err := s.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	all, err := s.workloads(ctx)
 	if err != nil {
-		return fmt.Errorf("list the Deployments: %w", err)
+		return err
 	}
-	i := slices.IndexFunc(deployments.Items, func(d appsv1.Deployment) bool { return d.Name == name })
+	i := slices.IndexFunc(all, func(w workload) bool { return w.name == name })
 	if i < 0 {
 		var known []string
-		for _, d := range deployments.Items {
-			known = append(known, d.Name)
+		for _, w := range all {
+			known = append(known, w.name)
 		}
 		return fmt.Errorf("there is no component %q: etcd, kube-apiserver, controllers, %s", name, strings.Join(known, ", "))
 	}
-	return s.roll(ctx, deployments.Items[i].Namespace, name)
+	return s.roll(ctx, all[i])
 }
 
 // roll does what `kubectl rollout restart` and `kubectl rollout status` do, and
 // waits until the Envoys are in sync again.
-func (s *Supervisor) roll(ctx context.Context, namespace, name string) error {
-	patch := fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
+func (s *Supervisor) roll(ctx context.Context, w workload) error {
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
 		s.Now().Format(time.RFC3339Nano))
-	_, err := s.client.AppsV1().Deployments(namespace).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch),
-		metav1.PatchOptions{FieldManager: "kubectl-rollout"})
-	if err != nil {
-		return fmt.Errorf("restart Deployment %s/%s: %w", namespace, name, err)
+	if err := s.patch(ctx, w, patch, metav1.PatchOptions{FieldManager: "kubectl-rollout"}); err != nil {
+		return fmt.Errorf("restart %s: %w", w, err)
 	}
-	if err := s.waitRollout(ctx, namespace, name); err != nil {
+	same := func(other workload) bool {
+		return other.kind == w.kind && other.namespace == w.namespace && other.name == w.name
+	}
+	if err := s.waitRollout(ctx, same); err != nil {
 		return err
 	}
 	return s.inSync(ctx)
+}
+
+func (s *Supervisor) patch(ctx context.Context, w workload, patch []byte, options metav1.PatchOptions) error {
+	var err error
+	if w.kind == kindStatefulSet {
+		_, err = s.client.AppsV1().StatefulSets(w.namespace).Patch(ctx, w.name, types.StrategicMergePatchType, patch, options)
+	} else {
+		_, err = s.client.AppsV1().Deployments(w.namespace).Patch(ctx, w.name, types.StrategicMergePatchType, patch, options)
+	}
+	return err
 }
 
 // rollGateway replaces all gateway pods, as a release or a node's drain does.
@@ -101,7 +111,7 @@ func (s *Supervisor) rollGateway(ctx context.Context, parameters url.Values) err
 		return err
 	}
 	defer cancel()
-	return s.roll(ctx, gatewayNamespace, gatewayName)
+	return s.roll(ctx, workload{kind: kindDeployment, namespace: gatewayNamespace, name: gatewayName})
 }
 
 // killGateway kills the Envoy of one gateway pod, counted from 0 in the order of

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/node"
 )
 
@@ -52,55 +49,28 @@ func (e *lateError) Error() string {
 
 func (e *lateError) Unwrap() error { return e.err }
 
-// waitWorkloads waits until every Deployment is rolled out, as `kubectl rollout
-// status` understands it. The error carries the last lines of what is not.
+// waitWorkloads waits until every Deployment and StatefulSet is rolled out, as
+// `kubectl rollout status` understands it. The error carries the last lines of
+// what is not.
 func (s *Supervisor) waitWorkloads(ctx context.Context) error {
+	return s.waitRollout(ctx, func(workload) bool { return true })
+}
+
+// waitRollout waits for some Deployments and StatefulSets.
+func (s *Supervisor) waitRollout(ctx context.Context, some func(workload) bool) error {
 	err := poll(ctx, func(ctx context.Context) (string, error) {
-		list, err := s.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+		all, err := s.workloads(ctx)
 		if err != nil {
-			return "", fmt.Errorf("list the Deployments: %w", err)
+			return "", err
 		}
-		for i := range list.Items {
-			if lacks := lacksRollout(&list.Items[i]); lacks != "" {
-				return lacks, nil
+		for _, w := range all {
+			if some(w) && w.lacks != "" {
+				return w.String() + " " + w.lacks, nil
 			}
 		}
 		return "", nil
 	})
 	return s.explain(err)
-}
-
-// waitRollout waits for one Deployment.
-func (s *Supervisor) waitRollout(ctx context.Context, namespace, name string) error {
-	err := poll(ctx, func(ctx context.Context) (string, error) {
-		d, err := s.client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return "", fmt.Errorf("read Deployment %s/%s: %w", namespace, name, err)
-		}
-		return lacksRollout(d), nil
-	})
-	return s.explain(err)
-}
-
-// lacksRollout tells what a Deployment lacks to be rolled out; "" for nothing.
-// It asks as kubectl does (k8s.io/kubectl/pkg/polymorphichelpers).
-func lacksRollout(d *appsv1.Deployment) string {
-	wanted := int32(1)
-	if d.Spec.Replicas != nil {
-		wanted = *d.Spec.Replicas
-	}
-	name := "Deployment " + d.Namespace + "/" + d.Name
-	switch {
-	case d.Generation > d.Status.ObservedGeneration:
-		return name + " is not looked at yet"
-	case d.Status.UpdatedReplicas < wanted:
-		return fmt.Sprintf("%s has %d of %d new pods", name, d.Status.UpdatedReplicas, wanted)
-	case d.Status.Replicas > d.Status.UpdatedReplicas:
-		return fmt.Sprintf("%s still has %d old pods", name, d.Status.Replicas-d.Status.UpdatedReplicas)
-	case d.Status.AvailableReplicas < d.Status.UpdatedReplicas:
-		return fmt.Sprintf("%s has %d of %d pods ready", name, d.Status.AvailableReplicas, d.Status.UpdatedReplicas)
-	}
-	return ""
 }
 
 // explain adds to an error the last lines of every pod that is not ready.
