@@ -72,14 +72,14 @@ func (r *podRun) tryPrepare() (s *sandbox, c command, reason, message string) {
 	if r.program.wantsNames {
 		s.setEnv("HTTP_PROXY", r.node.config.NameProxy, "names inside the cluster resolve in it")
 	}
-	c, err := r.program.command(r.node, s)
-	if err != nil {
-		return nil, c, "CreateContainerConfigError", err.Error()
 	if r.program.wantsAPI {
 		if err := s.loadAccess(ctx, clusterSource{r.node.client}, r.node.config.REST); err != nil {
 			return nil, c, "CreateContainerConfigError", err.Error()
 		}
 	}
+	c, err := r.program.command(r.node, s)
+	if err != nil {
+		return nil, c, "CreateContainerConfigError", err.Error()
 	}
 	for _, i := range r.pod.Spec.InitContainers {
 		s.differ("init container %s: not run", i.Name)
