@@ -78,7 +78,7 @@ without root and without a cluster.`,
 		a.buildCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.envCommand(), a.logsCommand(),
 		a.verbCommand("wait", "Return when every Envoy has taken what the API server holds", "wait"),
 		a.verbCommand("reset", "Go back to the front door as shipped", "reset"),
-		a.restartCommand(), a.gatewayCommand(), a.guardCommand(), a.kubeconfigCommand(), a.upstreamCommand(), a.authserviceCommand(), a.ldapCommand(),
+		a.restartCommand(), a.variantCommand(), a.gatewayCommand(), a.guardCommand(), a.kubeconfigCommand(), a.upstreamCommand(), a.authserviceCommand(), a.ldapCommand(),
 	)
 	return root
 }

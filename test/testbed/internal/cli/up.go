@@ -14,11 +14,13 @@ import (
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/control"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/supervisor"
 	"github.com/kftls/kubectl-kftls/test/testbed/profiles"
+	"github.com/kftls/kubectl-kftls/test/testbed/variants"
 )
 
 // upFlags are the flags of `up`.
 type upFlags struct {
 	profile      string
+	variants     []string
 	replicas     int
 	readinessLag time.Duration
 	timeout      time.Duration
@@ -37,6 +39,7 @@ func (a *app) upCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.profile, "profile", profiles.Default, "which Kubeflow: "+strings.Join(profiles.Names(), ", "))
+	flags.StringSliceVar(&f.variants, "variant", nil, "what differs from the profile, repeatable: "+strings.Join(variants.Names(), ", "))
 	flags.IntVar(&f.replicas, "replicas", 2, "number of gateway pods")
 	flags.DurationVar(&f.readinessLag, "readiness-lag", 2*time.Second, "how late the cluster learns that a pod is ready, or no more")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long the start may take")
@@ -60,6 +63,9 @@ func (f *upFlags) check() error {
 		return usageError{errors.New("--" + superviseFlag + " is for up --detach alone")}
 	}
 	if _, err := profiles.Open(f.profile); err != nil {
+		return usageError{err}
+	}
+	if _, err := variants.Resolve(f.variants); err != nil {
 		return usageError{err}
 	}
 	return nil
@@ -106,7 +112,7 @@ func (a *app) options(ctx context.Context, f *upFlags) (supervisor.Options, erro
 		return supervisor.Options{}, err
 	}
 	return supervisor.Options{
-		Layout: supervisor.Layout{Dir: dir}, Profile: f.profile, Objects: files,
+		Layout: supervisor.Layout{Dir: dir}, Profile: f.profile, Objects: files, Variants: f.variants,
 		Replicas: f.replicas, ReadinessLag: f.readinessLag, Audit: f.audit, StartLimit: f.timeout,
 		Programs: set, Self: self,
 		Done: a.stepDone,

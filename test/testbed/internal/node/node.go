@@ -97,6 +97,8 @@ type Node struct {
 	byName   map[types.NamespacedName]*podRun // the latest of that name
 	statics  map[types.NamespacedName]*staticPod
 	isSettle bool
+	// serviceFronts are the Services that programs dial by themselves, by namespace/name.
+	serviceFronts map[string]*serviceFront
 }
 
 // Start registers the node, begins to serve its ports and to run pods, and returns. All of
@@ -149,7 +151,7 @@ func assemble(ctx context.Context, c Config, network subnet, client kubernetes.I
 		addresses: newAddresses(network),
 		network:   make(chan struct{}, 1), fronts: make(chan struct{}, 1),
 		runs: map[types.UID]*podRun{}, byName: map[types.NamespacedName]*podRun{},
-		statics: map[types.NamespacedName]*staticPod{},
+		statics: map[types.NamespacedName]*staticPod{}, serviceFronts: map[string]*serviceFront{},
 	}
 }
 

@@ -63,6 +63,9 @@ func (r *podRun) tryPrepare() (s *sandbox, c command, reason, message string) {
 	ctx, cancel := context.WithTimeout(r.alive, callLimit)
 	defer cancel()
 	s = newSandbox(r.pod, r.address, r.dir)
+	if r.program.dialsNames {
+		s.serviceAddress = r.node.serviceAddress
+	}
 	if err := s.loadVolumes(ctx, clusterSource{r.node.client}); err != nil {
 		return nil, c, "ContainerCreating", "MountVolume.SetUp failed: " + err.Error()
 	}

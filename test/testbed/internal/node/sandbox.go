@@ -23,6 +23,8 @@ type sandbox struct {
 	mounts      []string // mount paths, longest first
 	env         []variable
 	differences []string
+	// serviceAddress is set for programs that dial Services by names in their configuration.
+	serviceAddress func(host string, port int) (string, error)
 }
 
 // variable is one environment variable, in the order of the pod's spec.
@@ -82,9 +84,11 @@ func (s *sandbox) environ() []string {
 	return out
 }
 
-// localize makes the two changes that a machine without pods must make in any text of a
-// pod's configuration: the address to listen on, and the paths of mounted files.
+// localize makes the changes that a machine without pods must make in any text of a pod's
+// configuration: the address to listen on, the paths of mounted files, and the Services to
+// dial.
 func (s *sandbox) localize(text, where string) string {
+	text = s.nameDialled(text, where)
 	if strings.Contains(text, "0.0.0.0") {
 		text = strings.ReplaceAll(text, "0.0.0.0", s.address.String())
 		s.differ("%s: listens on %s in place of 0.0.0.0", where, s.address)

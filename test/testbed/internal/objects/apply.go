@@ -30,6 +30,8 @@ const (
 type Store struct {
 	Client dynamic.Interface
 	Kinds  Kinds
+	// Force takes fields over that others own.
+	Force bool
 }
 
 // Apply applies objects in waves: CRDs and namespaces, then what others refer to,
@@ -84,7 +86,7 @@ func (s Store) apply(ctx context.Context, o *unstructured.Unstructured) error {
 	if err != nil {
 		return fmt.Errorf("write %s as JSON: %w", Name(o), err)
 	}
-	_, err = client.Patch(ctx, o.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: FieldManager})
+	_, err = client.Patch(ctx, o.GetName(), types.ApplyPatchType, data, metav1.PatchOptions{FieldManager: FieldManager, Force: &s.Force})
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", Name(o), err)
 	}
@@ -156,3 +158,19 @@ func each[T any](ctx context.Context, items []T, do func(context.Context, T) err
 
 // Put applies one object, once.
 func (s Store) Put(ctx context.Context, o *unstructured.Unstructured) error { return s.apply(ctx, o) }
+
+// Delete deletes objects, and what belongs to them in the background.
+func (s Store) Delete(ctx context.Context, objects []*unstructured.Unstructured) error {
+	return each(ctx, objects, func(ctx context.Context, o *unstructured.Unstructured) error {
+		client, err := s.client(o)
+		if err != nil {
+			return err
+		}
+		background := metav1.DeletePropagationBackground
+		err = client.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &background})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete %s: %w", Name(o), err)
+		}
+		return nil
+	})
+}

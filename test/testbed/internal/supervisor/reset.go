@@ -41,6 +41,7 @@ func (s *Supervisor) reset(ctx context.Context, parameters url.Values) error {
 	if err != nil {
 		return fmt.Errorf("put the objects back: %w", err)
 	}
+	s.setInstalled(s.shipped)
 	old, err := s.restartPods(ctx, touched)
 	if err != nil {
 		return err

@@ -172,6 +172,10 @@ func (s *Supervisor) readObjects() ([]*unstructured.Unstructured, error) {
 	if s.shipped, err = objects.Load(s.Objects, "."); err != nil {
 		return nil, err
 	}
+	if s.shipped, err = withVariants(s.shipped, s.Variants); err != nil {
+		return nil, err
+	}
+	s.setInstalled(s.shipped)
 	for _, o := range s.shipped {
 		if isGateway(o) {
 			if err := unstructured.SetNestedField(o.Object, int64(s.Replicas), "spec", "replicas"); err != nil {

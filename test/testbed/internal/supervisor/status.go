@@ -46,7 +46,7 @@ func (s *Supervisor) Status() control.Status {
 	pods := s.pods()
 	status.Components = append(s.partsStatus(), s.podsStatus(pods)...)
 	status.Gateways = gatewayURLs(pods)
-	status.Differences = differences(pods, append(objects.Differences(s.shipped), objects.Differences(s.additions)...))
+	status.Differences = differences(pods, append(objects.Differences(s.installed()), objects.Differences(s.additions)...))
 	return status
 }
 

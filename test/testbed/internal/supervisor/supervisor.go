@@ -34,6 +34,8 @@ type Options struct {
 	// Profile is the profile's name, Objects its files.
 	Profile string
 	Objects fs.FS
+	// Variants are laid over the profile's objects.
+	Variants []string
 	// Replicas is the number of gateway pods.
 	Replicas int
 	// ReadinessLag is how late the cluster learns that a pod is, or is no more, ready.
@@ -72,6 +74,9 @@ type Supervisor struct {
 
 	additions []*unstructured.Unstructured
 	shipped   []*unstructured.Unstructured
+	// manifests are the shipped objects with the variants that were applied last, guarded
+	// by mu.
+	manifests []*unstructured.Unstructured
 	// baseline and firstPods are what reset goes back to.
 	baseline  objects.Picture
 	firstPods map[types.UID]bool
@@ -196,6 +201,7 @@ func (s *Supervisor) serve(ctx context.Context, down func()) (<-chan struct{}, e
 		"wait":         s.wait,
 		"reset":        s.whenRunning(s.reset),
 		"restart":      s.whenRunning(s.restart),
+		"variant":      s.whenRunning(s.variant),
 		"gateway-roll": s.whenRunning(s.rollGateway),
 		"gateway-kill": s.whenRunning(s.killGateway),
 	}}

@@ -80,10 +80,8 @@ func (s *Supervisor) restart(ctx context.Context, parameters url.Values) error {
 // roll does what `kubectl rollout restart` and `kubectl rollout status` do, and
 // waits until the Envoys are in sync again.
 func (s *Supervisor) roll(ctx context.Context, w workload) error {
-	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
-		s.Now().Format(time.RFC3339Nano))
-	if err := s.patch(ctx, w, patch, metav1.PatchOptions{FieldManager: "kubectl-rollout"}); err != nil {
-		return fmt.Errorf("restart %s: %w", w, err)
+	if err := s.beginRoll(ctx, w); err != nil {
+		return err
 	}
 	same := func(other workload) bool {
 		return other.kind == w.kind && other.namespace == w.namespace && other.name == w.name
@@ -92,6 +90,16 @@ func (s *Supervisor) roll(ctx context.Context, w workload) error {
 		return err
 	}
 	return s.inSync(ctx)
+}
+
+// beginRoll does what `kubectl rollout restart` does.
+func (s *Supervisor) beginRoll(ctx context.Context, w workload) error {
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`,
+		s.Now().Format(time.RFC3339Nano))
+	if err := s.patch(ctx, w, patch, metav1.PatchOptions{FieldManager: "kubectl-rollout"}); err != nil {
+		return fmt.Errorf("restart %s: %w", w, err)
+	}
+	return nil
 }
 
 func (s *Supervisor) patch(ctx context.Context, w workload, patch []byte, options metav1.PatchOptions) error {
