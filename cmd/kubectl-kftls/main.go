@@ -15,7 +15,8 @@ func main() {
 	env := environment()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	code := cmd.Run(ctx, os.Args, ui.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, env)
+	streams := ui.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: ui.ControllingTerminal}
+	code := cmd.Run(ctx, os.Args, streams, env)
 	stop()
 	os.Exit(code)
 }

@@ -16,6 +16,9 @@ import (
 type terminal interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
+	// raw hands over every key as it is pressed, shows none of them, and leaves
+	// Ctrl-C to the reader, until restore is called.
+	raw() (restore func(), err error)
 }
 
 // Confirm asks a question that is answered with y or n on the terminal, and
@@ -54,28 +57,36 @@ func noTerminal(cause error) error {
 	return fault.New(fault.Declined, hint, "cannot ask: open the terminal: %w", cause)
 }
 
-// readLine reads up to the end of a line or of the input. When the context
-// ends, a read that cannot be broken off is left to the end of the process.
+// readLine reads up to the end of a line or of the input.
 func readLine(ctx context.Context, tty terminal) (string, error) {
+	return breakOff(ctx, tty, func() (string, error) {
+		line, err := bufio.NewReader(tty).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return line, err
+	})
+}
+
+// breakOff reads until the context ends. A read that cannot be broken off is
+// then left to the end of the process.
+func breakOff(ctx context.Context, tty terminal, read func() (string, error)) (string, error) {
 	type result struct {
-		line string
+		text string
 		err  error
 	}
-	read := make(chan result, 1)
+	done := make(chan result, 1)
 	go func() {
-		line, err := bufio.NewReader(tty).ReadString('\n')
-		read <- result{line, err}
+		text, err := read()
+		done <- result{text, err}
 	}()
 	select {
 	case <-ctx.Done():
 		if tty.SetReadDeadline(time.Now()) == nil {
-			<-read
+			<-done
 		}
 		return "", ctx.Err()
-	case r := <-read:
-		if errors.Is(r.err, io.EOF) {
-			return r.line, nil
-		}
-		return r.line, r.err
+	case r := <-done:
+		return r.text, r.err
 	}
 }

@@ -26,24 +26,46 @@ import (
 const childVariable = "KFTLS_TEST_ASK"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
-		ask()
+	if how := os.Getenv(childVariable); how != "" {
+		ask(how)
 		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
 // ask is a program that asks once; stdout says what came of it.
-func ask() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+func ask(how string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	u := New(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}, os.Getenv)
-	yes, err := u.Confirm(ctx, "Go ahead?")
+	u := New(Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: ControllingTerminal}, os.Getenv)
+	var (
+		answer any
+		err    error
+	)
+	switch how {
+	case "confirm":
+		answer, err = u.Confirm(ctx, "Go ahead?")
+	case "line":
+		answer, err = u.Ask(ctx, "Name: ")
+	case "secret":
+		answer, err = u.AskSecret(ctx, "Password: ")
+	case "text":
+		answer, err = u.AskSecretText(ctx, "Paste: ", func(text string) bool { return strings.HasSuffix(text, "\\") })
+	case "can":
+		answer = u.CanAsk()
+	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Println("result: interrupted")
 		return
 	}
-	fmt.Println("result:", yes, err)
+	fmt.Printf("result: %v %v\n", answer, err)
+}
+
+// childOn is the test program as one that asks.
+func childOn(how string) *exec.Cmd {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childVariable+"="+how, "GORACE=atexit_sleep_ms=0")
+	return child
 }
 
 func TestConfirmOnATerminal(t *testing.T) {
@@ -57,8 +79,7 @@ func TestConfirmOnATerminal(t *testing.T) {
 		{"ctrl-c", "\x03", "interrupted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			child := exec.Command(os.Args[0])
-			child.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+			child := childOn("confirm")
 			screen := startOnTerminal(t, child)
 			screen.expect(t, "Go ahead? [y/N] ")
 			screen.typeIn(t, test.typed)
@@ -68,8 +89,7 @@ func TestConfirmOnATerminal(t *testing.T) {
 }
 
 func TestConfirmLeavesAPipedStdinAlone(t *testing.T) {
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	child := childOn("confirm")
 	child.Stdin = strings.NewReader("y\n")
 	screen := startOnTerminal(t, child)
 	screen.expect(t, "result: false cannot ask")

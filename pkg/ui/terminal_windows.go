@@ -11,13 +11,19 @@ import (
 // console is the two files that make up a console.
 type console struct{ in, out *os.File }
 
-// openTerminal opens the console, wherever the standard streams lead.
-func openTerminal() (terminal, error) {
-	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
+// ControllingTerminal stands for the console, wherever the standard streams
+// lead. It is two files.
+const ControllingTerminal = "CONIN$"
+
+const consoleOutput = "CONOUT$"
+
+// openTerminal opens the console.
+func openTerminal(input string) (terminal, error) {
+	in, err := os.OpenFile(input, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	out, err := os.OpenFile(consoleOutput, os.O_RDWR, 0)
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
@@ -28,6 +34,7 @@ func (c *console) Read(p []byte) (int, error)        { return c.in.Read(p) }
 func (c *console) Write(p []byte) (int, error)       { return c.out.Write(p) }
 func (c *console) Close() error                      { return errors.Join(c.in.Close(), c.out.Close()) }
 func (c *console) SetReadDeadline(t time.Time) error { return c.in.SetReadDeadline(t) }
+func (c *console) raw() (func(), error)              { return makeRaw(c.in) }
 
 // enableEscapes turns the console's escape sequences on, which programs must
 // ask for

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +13,15 @@ import (
 	"golang.org/x/term"
 )
 
-// Streams are the three standard streams of a command.
+// Streams are the three standard streams of a command, and the terminal that it
+// was started from.
 type Streams struct {
 	In  io.Reader
 	Out io.Writer
 	Err io.Writer
+	// Terminal is the device on which questions are asked, such as
+	// ControllingTerminal; "" means that there is nobody to ask.
+	Terminal string
 }
 
 // UI writes for people. It is safe for use by several goroutines.
@@ -44,14 +49,19 @@ func New(s Streams, env func(string) string) *UI {
 	smart := env("TERM") != "dumb" && enableEscapes(s.Err)
 	color := smart && env("NO_COLOR") == ""
 	return &UI{
-		streams:      s,
-		interactive:  in && err,
-		errTerminal:  err,
-		rewrite:      err && smart,
-		styleErr:     err && color,
-		styleOut:     err && out && color,
-		unicode:      speaksUTF8(env),
-		openTerminal: openTerminal,
+		streams:     s,
+		interactive: in && err,
+		errTerminal: err,
+		rewrite:     err && smart,
+		styleErr:    err && color,
+		styleOut:    err && out && color,
+		unicode:     speaksUTF8(env),
+		openTerminal: func() (terminal, error) {
+			if s.Terminal == "" {
+				return nil, errors.New("this program has no terminal")
+			}
+			return openTerminal(s.Terminal)
+		},
 	}
 }
 
@@ -76,6 +86,12 @@ func speaksUTF8(env func(string) string) bool {
 
 // Out is where results go.
 func (u *UI) Out() io.Writer { return u.streams.Out }
+
+// InIsTerminal reports whether stdin is a terminal: nothing was piped in.
+func (u *UI) InIsTerminal() bool { return isTerminal(u.streams.In) }
+
+// OutIsTerminal reports whether a person reads stdout, and not a pipe or a file.
+func (u *UI) OutIsTerminal() bool { return isTerminal(u.streams.Out) }
 
 // Interactive reports whether a question can be asked: stdin and stderr are
 // terminals.
