@@ -2,6 +2,7 @@ package portforward
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -163,6 +164,9 @@ func (l *link) finish(err error) {
 // reset closes a connection so that the client sees an error and no orderly
 // end, which would make half a reply look whole.
 func reset(conn net.Conn) {
+	if outer, ok := conn.(*tls.Conn); ok {
+		conn = outer.NetConn() // whose Close sends no close_notify, the end of TLS
+	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}

@@ -2,6 +2,7 @@ package portforward
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -27,6 +28,7 @@ const (
 // Listener holds one local port open on one or more addresses.
 type Listener struct {
 	sockets []net.Listener
+	tls     *tls.Config // nil: bytes are carried as they come
 }
 
 // Listen opens a local port on every address: "localhost" means 127.0.0.1 and
@@ -132,6 +134,10 @@ func (l *Listener) Addresses() []netip.AddrPort {
 	return bound
 }
 
+// Sockets are the sockets behind the addresses, for a server that accepts
+// connections itself. They are closed with the Listener.
+func (l *Listener) Sockets() []net.Listener { return slices.Clone(l.sockets) }
+
 // Close closes the port. Connections that Serve carries go on.
 func (l *Listener) Close() error {
 	var all []error
@@ -153,7 +159,7 @@ func (l *Listener) Serve(ctx context.Context, dial func(context.Context) (net.Co
 		work.Go(func() {
 			l.accept(ctx, socket, report, func(local net.Conn) {
 				work.Go(func() {
-					if err := carry(ctx, local, dial); err != nil && ctx.Err() == nil {
+					if err := l.carry(ctx, local, dial); err != nil && ctx.Err() == nil {
 						report(err)
 					}
 				})
@@ -161,6 +167,14 @@ func (l *Listener) Serve(ctx context.Context, dial func(context.Context) (net.Co
 		})
 	}
 	work.Wait()
+}
+
+func (l *Listener) carry(ctx context.Context, accepted net.Conn, dial func(context.Context) (net.Conn, error)) error {
+	local, err := l.handshake(ctx, accepted)
+	if local == nil || err != nil {
+		return err
+	}
+	return carry(ctx, local, dial)
 }
 
 // accept takes connections until the socket is closed. Running out of files,
