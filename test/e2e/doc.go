@@ -51,7 +51,7 @@
 //	audit tries N               it must have been N dry-run writes exactly
 //	wire mark                   begin to count what arrives at the gateway pods
 //	wire requests N [REGEXP]    it must have been N requests exactly (that match); all are said, as METHOD PATH STATUS
-//	planted PASSWORD            search for this, too; Kubeflow's default password is searched for anyway
+//	planted PASSWORD            search for this, too; those that `as` knows are searched for anyway
 //	kubeconfig FILE [-server URL] [-token TOKEN] [-bare]
 //	                            write a kubeconfig for the testbed, changed so
 //	apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]
@@ -62,7 +62,11 @@
 //	clients accept|refuse …     try real clients, see clients.Main
 //	notrun NAME WHY             say that something cannot run on this machine
 //
+// as LOGIN PROGRAM [ARG…] is a program on the PATH: it runs another one with
+// KFTLS_LOGIN and KFTLS_PASSWORD of somebody whom the testbed knows
+// (people_test.go); as LOGIN:PASSWORD takes another password.
+//
 // $FIRST and $SECOND are the addresses of the two gateway pods, $SERVER is the
-// API server's URL, $SHIPPED a file with Kubeflow's own Gateway, $PORT a free
-// port, $REPOSITORY the folder of the repository.
+// API server's URL, $SHIPPED a file with Kubeflow's own Gateway, $PORT and
+// $PLAIN are free ports, $REPOSITORY the folder of the repository.
 package e2e

@@ -45,10 +45,13 @@ const (
 type needle struct{ text, value, form string }
 
 // vault holds the secrets of all stories of this run.
-var vault = &secrets{
-	known:  map[string]string{"12341234": "password"},
-	needle: map[string][]needle{},
-}
+var vault = func() *secrets {
+	s := &secrets{known: map[string]string{}, needle: map[string][]needle{}}
+	for _, password := range people {
+		s.known[password] = "password"
+	}
+	return s
+}()
 
 // sessionShapes find what a session is made of: oauth2-proxy's signed cookies
 // and the parts of split ones, the AuthService's, and JSON Web Tokens.

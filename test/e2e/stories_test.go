@@ -142,6 +142,10 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	if err := writeShippedGateway(repository, bed.profile, shipped); err != nil {
 		return err
 	}
+	programs := filepath.Join(env.WorkDir, ".programs")
+	if err := writePeople(programs); err != nil {
+		return err
+	}
 	pods, err := bed.gatewayAddresses()
 	if err != nil {
 		return err
@@ -150,11 +154,15 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	plain, err := freePort()
+	if err != nil {
+		return err
+	}
 	for _, variable := range [][2]string{
 		{"HOME", home},
 		{"KFTLS_HOME", filepath.Join(home, "kftls")},
 		{"KUBECONFIG", bed.kubeconfig},
-		{"PATH", bed.path},
+		{"PATH", programs + ":" + bed.path},
 		{"LANG", "C.UTF-8"},
 		{"TERM", "xterm"},
 		{"FIRST", pods[0]},
@@ -162,6 +170,7 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 		{"SERVER", bed.server},
 		{"SHIPPED", shipped},
 		{"PORT", strconv.Itoa(port)},
+		{"PLAIN", strconv.Itoa(plain)},
 		{"REPOSITORY", repository},
 	} {
 		env.Setenv(variable[0], variable[1])
