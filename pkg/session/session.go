@@ -35,6 +35,10 @@ type Door struct {
 	// Elsewhere carries requests to other origins, without credentials; nil
 	// means that no other origin is visited.
 	Elsewhere http.RoundTripper
+	// Tunnel tells that the way leads through the cluster's API server, to a port
+	// that knows nothing of the scheme and port of the outside: an absolute
+	// address of Origin's host stays on the way, whatever its scheme and port.
+	Tunnel bool
 }
 
 // Credentials are what a login form asks for.
