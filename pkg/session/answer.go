@@ -66,6 +66,9 @@ const (
 	kindTooLarge     kind = "headers too large"
 	kindUpstream     kind = "upstream down"
 	kindError        kind = "error page"
+	kindHealth       kind = "Kubeflow Pipelines"
+	kindDashboard    kind = "Kubeflow's dashboard"
+	kindToken        kind = "id_token"
 	kindOpen         kind = "page"
 	kindOther        kind = "not recognised"
 )
@@ -97,9 +100,27 @@ func recognise(a *answer) kind {
 	case a.status >= 400:
 		return kindError
 	case a.status >= 200 && a.status < 300:
-		return kindOpen
+		return recogniseKubeflow(a)
 	}
 	return kindOther
+}
+
+// recogniseKubeflow tells Kubeflow's own answers from other good ones.
+func recogniseKubeflow(a *answer) kind {
+	switch {
+	case isHealth(a):
+		return kindHealth
+	case isDashboard(a):
+		return kindDashboard
+	case a.call.stage == stageIDToken && a.header.Get("Authorization") != "":
+		return kindToken
+	}
+	return kindOpen
+}
+
+// isBehindLogin tells of a page that no part of the login made.
+func (a *answer) isBehindLogin() bool {
+	return a.kind == kindOpen || a.kind == kindHealth || a.kind == kindDashboard
 }
 
 func recognisePage(a *answer) kind {
@@ -160,6 +181,9 @@ func (a *answer) step() Step {
 	if a.location != nil {
 		s.LocationHost, s.LocationPath = a.location.Host, a.location.Path
 		s.Recognised = "redirect to " + string(placeOf(a.location).kind)
+		if a.call.stage == stageCallback {
+			s.Recognised = "end of the login"
+		}
 	}
 	return s
 }

@@ -34,7 +34,7 @@ func (c *Client) Check(ctx context.Context, cookies []Cookie) (*Verdict, error) 
 	if err != nil {
 		return nil, err
 	}
-	if isHealth(health) {
+	if health.kind == kindHealth {
 		return good, nil
 	}
 	if err := c.walled(health, cookies); err != nil {
@@ -47,7 +47,7 @@ func (c *Client) Check(ctx context.Context, cookies []Cookie) (*Verdict, error) 
 	if err := c.walled(front, cookies); err != nil {
 		return nil, err
 	}
-	if isDashboard(front) {
+	if front.kind == kindDashboard {
 		return good, nil
 	}
 	return good, c.prove(ctx, health, front, cookies)
@@ -55,7 +55,7 @@ func (c *Client) Check(ctx context.Context, cookies []Cookie) (*Verdict, error) 
 
 // ask makes the request of a check.
 func (c *Client) ask(ctx context.Context, path string, cookies []Cookie) (*answer, error) {
-	return c.fetch(ctx, call{stage: stageCheck, method: http.MethodGet, url: c.path(path)}, &jar{cookies: cookies})
+	return c.fetch(ctx, call{stage: stageCheck, method: http.MethodGet, url: c.path(path)}, newJar(cookies))
 }
 
 // isHealth tells the pipelines' answer, of their API or of their pages' server:

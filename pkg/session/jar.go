@@ -16,6 +16,9 @@ type jar struct {
 	ends    map[string]time.Time
 }
 
+// newJar holds cookies of its own: what an answer deletes stays with the caller.
+func newJar(cookies []Cookie) *jar { return &jar{cookies: slices.Clone(cookies)} }
+
 // keep takes the Set-Cookie headers of an answer that came at a time of this
 // computer's clock.
 func (j *jar) keep(header http.Header, at time.Time) {

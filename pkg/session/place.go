@@ -17,7 +17,7 @@ type placeKind string
 
 const (
 	// placeStart is where oauth2-proxy begins a login.
-	placeStart placeKind = "start of the login"
+	placeStart placeKind = "the start of the login"
 	// placeAuth is Dex's authorization endpoint, where connectors are chosen.
 	placeAuth placeKind = "Dex"
 	// placeConnector is the start of one connector.
@@ -28,8 +28,8 @@ const (
 	// placeApproval is where Dex asks whether the client may have what it wants.
 	placeApproval placeKind = "Dex's approval"
 	// placeCallback is where the auth proxy takes the code, or the error.
-	placeCallback placeKind = "callback"
-	placeOther    placeKind = "elsewhere"
+	placeCallback placeKind = "the callback"
+	placeOther    placeKind = "a page"
 )
 
 // placeOf recognises an address. Dex's issuer, and so the part before /auth, is

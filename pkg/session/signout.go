@@ -28,7 +28,7 @@ func (c *Client) SignOut(ctx context.Context, s *Session) error {
 }
 
 func (c *Client) signOutAt(ctx context.Context, s *Session, k call) error {
-	a, err := c.fetch(ctx, k, &jar{cookies: s.Cookies})
+	a, err := c.fetch(ctx, k, newJar(s.Cookies))
 	switch {
 	case err != nil:
 		return err

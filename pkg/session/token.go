@@ -26,7 +26,7 @@ type IDToken struct {
 // had, the reason is NotFound.
 func (c *Client) IDToken(ctx context.Context, cookies []Cookie) (*IDToken, error) {
 	k := call{stage: stageIDToken, method: http.MethodGet, url: c.path("/oauth2/auth")}
-	a, err := c.fetch(ctx, k, &jar{cookies: cookies})
+	a, err := c.fetch(ctx, k, newJar(cookies))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (c *Client) CheckBearer(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	if !isHealth(a) && (a.status == http.StatusNotFound || a.kind == kindUpstream) {
+	if a.kind != kindHealth && (a.status == http.StatusNotFound || a.kind == kindUpstream) {
 		k.url = c.path("/")
 		if a, err = c.fetch(ctx, k, nil); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (c *Client) CheckBearer(ctx context.Context, token string) error {
 	}
 	door := originOf(c.Door.Origin)
 	switch {
-	case isHealth(a), isDashboard(a):
+	case a.kind == kindHealth, a.kind == kindDashboard:
 		return nil
 	case a.kind == kindSignIn, a.kind == kindRedirect, a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		return fault.New(fault.LoginRefused, "", "%s refuses the token: %d %s", door, a.status, firstOf(a.words(), "without a word"))

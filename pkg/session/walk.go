@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
@@ -81,7 +80,10 @@ func (w *walk) startAt(u *url.URL) *call {
 	return w.get(stageStart, &at)
 }
 
-func (c *Client) path(path string) *url.URL { return c.Door.Origin.JoinPath(path) }
+// path is an address at the Door.
+func (c *Client) path(path string) *url.URL {
+	return &url.URL{Scheme: c.Door.Origin.Scheme, Host: c.Door.Origin.Host, Path: path}
+}
 
 func (w *walk) get(s stage, u *url.URL) *call {
 	return &call{stage: s, method: http.MethodGet, url: u}
@@ -163,10 +165,7 @@ func (w *walk) end(ctx context.Context, a *answer) (*call, error) {
 	switch {
 	case a.call.stage == stageCallback && a.status < 400:
 		return nil, w.finish(a)
-	case a.call.stage != stageStart || strings.HasPrefix(string(a.kind), "denied"):
-		return nil, w.failure(a)
-	}
-	if a.kind != kindOpen && a.status != http.StatusNotFound {
+	case a.call.stage != stageStart, !a.isBehindLogin() && a.status != http.StatusNotFound:
 		return nil, w.failure(a)
 	}
 	if _, err := w.Check(ctx, nil); err != nil {
