@@ -29,8 +29,8 @@ const (
 // be loopback, and nobody here uses it; this one is for documentation (RFC 5737).
 const advertised = "192.0.2.2"
 
-// issuer is what the tokens of ServiceAccounts name as theirs, as in kubeadm.
-const issuer = "https://kubernetes.default.svc.cluster.local"
+// Issuer is what the tokens of ServiceAccounts name as theirs, as in kubeadm.
+const Issuer = "https://kubernetes.default.svc.cluster.local"
 
 // Config is what the control plane is started with.
 type Config struct {
@@ -82,7 +82,8 @@ func (c Config) APIServerSpec() proc.Spec {
 		"--etcd-certfile=" + c.PKI.Path("etcd-client.crt"), "--etcd-keyfile=" + c.PKI.Path("etcd-client.key"),
 		"--tls-cert-file=" + c.PKI.Path("apiserver.crt"), "--tls-private-key-file=" + c.PKI.Path("apiserver.key"),
 		"--client-ca-file=" + c.PKI.Path("ca.crt"),
-		"--service-account-issuer=" + issuer,
+		"--service-account-issuer=" + Issuer,
+		"--service-account-jwks-uri=" + Issuer + "/openid/v1/jwks", // by name: its own address is advertised
 		"--service-account-key-file=" + c.PKI.Path("sa.pub"), "--service-account-signing-key-file=" + c.PKI.Path("sa.key"),
 		"--kubelet-certificate-authority=" + c.PKI.Path("internal-ca.crt"),
 		"--kubelet-client-certificate=" + c.PKI.Path("kubelet-client.crt"), "--kubelet-client-key=" + c.PKI.Path("kubelet-client.key"),

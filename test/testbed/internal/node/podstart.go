@@ -73,7 +73,9 @@ func (r *podRun) tryPrepare() (s *sandbox, c command, reason, message string) {
 		return nil, c, "CreateContainerConfigError", err.Error()
 	}
 	if r.program.wantsNames {
-		s.setEnv("HTTP_PROXY", r.node.config.NameProxy, "names inside the cluster resolve in it")
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY"} {
+			s.setEnv(name, r.node.config.NameProxy, "names inside the cluster resolve in it")
+		}
 	}
 	if r.program.wantsAPI {
 		if err := s.loadAccess(ctx, clusterSource{r.node.client}, r.node.config.REST); err != nil {

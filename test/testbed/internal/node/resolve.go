@@ -1,11 +1,15 @@
 package node
 
 import (
+	"net/url"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
+
+// apiServerPort is the port of the Service kubernetes in every cluster.
+const apiServerPort = 443
 
 // clusterDomains are the ends that a Service's name may have after NAME.NAMESPACE.
 var clusterDomains = []string{".svc.cluster.local", ".svc", ""}
@@ -16,6 +20,9 @@ func (n *Node) Resolve(host string, port int) (address string, ok bool) {
 	name, namespace, ok := serviceName(host)
 	if !ok {
 		return "", false
+	}
+	if namespace == "default" && name == "kubernetes" {
+		return n.apiServer(port)
 	}
 	service, err := n.services.Services(namespace).Get(name)
 	if err != nil {
@@ -36,6 +43,15 @@ func (n *Node) Resolve(host string, port int) (address string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// apiServer is where the API server answers behind its Service, which selects no pods.
+func (n *Node) apiServer(port int) (address string, ok bool) {
+	server, err := url.Parse(n.config.REST.Host)
+	if err != nil || port != apiServerPort {
+		return "", false
+	}
+	return server.Host, true
 }
 
 // reach is where a pod's process answers behind a Service's port.

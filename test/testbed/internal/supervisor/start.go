@@ -220,6 +220,9 @@ func (s *Supervisor) startBelow(ctx, limit context.Context, crds []*unstructured
 		return err
 	}
 	s.store = objects.Store{Client: client, Kinds: kinds}
+	if err := s.setIssuerKeys(limit); err != nil {
+		return err
+	}
 	started := make(chan error, 1)
 	go func() { started <- s.startNode(ctx) }()
 	applyErr := s.store.Apply(limit, slices.Concat(crds, s.shipped, s.additions))
