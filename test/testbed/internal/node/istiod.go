@@ -44,24 +44,25 @@ func istiodCommand(n *Node, s *sandbox) (command, error) {
 }
 
 // holdIstiod lets Dex start first: else the first fetch of its keys fails, and logins get
-// 401 until istiod asks again, which is up to a minute later.
+// 401 until istiod asks again, which is up to a minute later. Its name resolves when the
+// cluster takes it for ready.
 func (n *Node) holdIstiod() string {
-	return n.holdFor(Dex, "waits for Dex, whose keys istiod fetches once a minute")
+	return n.holdFor(Dex, "waits for Dex, whose keys istiod fetches once a minute", func(v view) bool { return v.told })
 }
 
 // holdGateway waits until istiod answers: Envoy's next attempt comes ever later.
 func (n *Node) holdGateway() string {
-	return n.holdFor(Istiod, "waits for istiod")
+	return n.holdFor(Istiod, "waits for istiod", func(v view) bool { return v.up })
 }
 
-// holdFor returns why while pods with that program are young, and none is ready.
-func (n *Node) holdFor(name, why string) string {
+// holdFor returns why while pods with that program are young, and none is so far.
+func (n *Node) holdFor(name, why string, isSoFar func(view) bool) string {
 	young := false
 	for _, r := range n.snapshot() {
 		if r.program.name != name || r.ending() {
 			continue
 		}
-		if r.look().up {
+		if isSoFar(r.look()) {
 			return ""
 		}
 		young = young || n.now().Sub(r.seen) < holdLimit

@@ -33,6 +33,14 @@ func (s *Supervisor) refreshKeys(ctx context.Context) error {
 	if err := s.roll(ctx, workload{kind: kindDeployment, namespace: gatewayNamespace, name: istiodName}); err != nil {
 		return err
 	}
+	return s.waitKeys(ctx)
+}
+
+// waitKeys waits until every gateway can check a login's token.
+func (s *Supervisor) waitKeys(ctx context.Context) error {
+	if !checksTokens(s.installed()) {
+		return nil
+	}
 	return poll(ctx, func(ctx context.Context) (string, error) {
 		lacks, err := s.lacksKeys(ctx)
 		if err != nil {
@@ -42,9 +50,13 @@ func (s *Supervisor) refreshKeys(ctx context.Context) error {
 	})
 }
 
-// checksTokens tells whether the gateways check Dex's tokens; the AuthService does it itself.
+// checksTokens tells whether there is a Dex, and the gateways check its tokens; the
+// AuthService does it itself.
 func checksTokens(all []*unstructured.Unstructured) bool {
-	return slices.ContainsFunc(all, func(o *unstructured.Unstructured) bool {
+	hasDex := slices.ContainsFunc(all, func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == kindDeployment && o.GetNamespace() == dexNamespace && o.GetName() == dexName
+	})
+	return hasDex && slices.ContainsFunc(all, func(o *unstructured.Unstructured) bool {
 		if o.GetKind() != "RequestAuthentication" || o.GetNamespace() != gatewayNamespace {
 			return false
 		}

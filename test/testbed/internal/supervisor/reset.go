@@ -63,6 +63,9 @@ func (s *Supervisor) settle(ctx context.Context) error {
 	if err := s.inSync(ctx); err != nil {
 		return err
 	}
+	if err := s.waitKeys(ctx); err != nil {
+		return err
+	}
 	pods, err := s.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("list the pods: %w", err)
