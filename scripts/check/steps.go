@@ -180,57 +180,6 @@ func integration(ctx context.Context, r *recorder) {
 	r.goTest(ctx, in(filepath.Join("test", "testbed"), "go", "test", "-json", "-tags", "integration", "-count=1", "-timeout", "18m", "./integration"))
 }
 
-// fuzz gives each fuzz target a while of new input; its corpus is part of unit.
-func fuzz(while time.Duration) func(context.Context, *recorder) {
-	return func(ctx context.Context, r *recorder) {
-		for _, module := range modules {
-			for _, name := range fuzzed(ctx, module) {
-				fuzzPackage(ctx, r, module, name, while)
-			}
-		}
-	}
-}
-
-// fuzzed are the packages with fuzz targets. Others need not be compiled to be
-// asked for theirs.
-func fuzzed(ctx context.Context, module string) []string {
-	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.ImportPath}}{{range .TestGoFiles}} {{$.Dir}}/{{.}}{{end}}{{range .XTestGoFiles}} {{$.Dir}}/{{.}}{{end}}", "./...")
-	list.Dir = module
-	out, err := list.Output()
-	if err != nil {
-		return nil
-	}
-	var found []string
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Fields(line)
-		if slices.ContainsFunc(fields[1:], hasFuzzTarget) {
-			found = append(found, fields[0])
-		}
-	}
-	return found
-}
-
-func hasFuzzTarget(file string) bool {
-	text, err := os.ReadFile(file)
-	return err == nil && bytes.Contains(text, []byte("\nfunc Fuzz"))
-}
-
-func fuzzPackage(ctx context.Context, r *recorder, module, name string, while time.Duration) {
-	list := exec.CommandContext(ctx, "go", "test", "-list", "^Fuzz", name)
-	list.Dir = module
-	out, err := list.Output()
-	if err != nil {
-		r.fail("list the fuzz targets of "+name, err.Error())
-		return
-	}
-	for line := range strings.Lines(string(out)) {
-		if target := strings.TrimSpace(line); strings.HasPrefix(target, "Fuzz") {
-			r.command(ctx, "fuzz "+name+" "+target, in(module, "go", "test", "-run", "^$",
-				"-fuzz", "^"+target+"$", "-fuzztime", while.String(), name))
-		}
-	}
-}
-
 func release(ctx context.Context, r *recorder) {
 	folder := output(ctx, filepath.Join("scripts", "tools.sh"), "release")
 	if folder == "" {

@@ -22,6 +22,15 @@ func (t *tally) pass()            { t.passed++ }
 func (t *tally) fail(name string) { t.failed = append(t.failed, name) }
 func (t *tally) failures() int    { return len(t.failed) }
 
+// add counts what another one counted.
+func (t *tally) add(other *tally) {
+	t.passed += other.passed
+	t.failed = append(t.failed, other.failed...)
+	for _, line := range other.skipped {
+		t.noteLine(line)
+	}
+}
+
 // noteLine counts a line that says NOT RUN, once, whoever repeats it.
 func (t *tally) noteLine(line string) {
 	found := notRunLine.FindStringSubmatch(line)

@@ -77,7 +77,7 @@ func hasPluginAbove(folder string) bool {
 		if parent <= 1 {
 			return false
 		}
-		folder = filepath.Join("/proc", strconv.Itoa(parent))
+		folder = "/proc/" + strconv.Itoa(parent)
 		command, err := os.ReadFile(filepath.Join(folder, "cmdline"))
 		if err != nil {
 			return false

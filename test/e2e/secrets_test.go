@@ -171,24 +171,28 @@ func (s *secrets) requireNone(t *testing.T, bed *testbed) {
 // keepFiles keeps the files below a folder; which says what may be in one, and
 // whether it is kept.
 func (s *secrets) keepFiles(folder, below string, which func(name string, mode fs.FileMode) (kinds, bool)) {
-	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error { // what vanishes meanwhile is no file that is left
-		if err != nil || !entry.Type().IsRegular() {
-			return nil
-		}
-		info, err := entry.Info()
+	for _, path := range filesBelow(folder) {
+		info, err := os.Stat(path)
 		if err != nil {
-			return nil
+			continue // it vanished meanwhile: no file that is left
 		}
-		name, _ := filepath.Rel(below, path)
+		name := strings.TrimPrefix(path, below)
 		allowed, kept := which(name, info.Mode())
-		if !kept {
-			return nil
-		}
-		if text, err := os.ReadFile(path); err == nil {
+		if text, err := os.ReadFile(path); kept && err == nil {
 			s.keep(place{name: fmt.Sprintf("the file %s (%s)", name, info.Mode()), text: string(text), allowed: allowed})
+		}
+	}
+}
+
+func filesBelow(folder string) []string {
+	var files []string
+	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error { // what cannot be read is left out
+		if err == nil && entry.Type().IsRegular() {
+			files = append(files, path)
 		}
 		return nil
 	})
+	return files
 }
 
 // allowedFile: the plugin's stored sessions and kfp's own file may hold a
@@ -201,21 +205,19 @@ func allowedFile(name string, mode fs.FileMode) kinds {
 	return noSecrets
 }
 
-// leave keeps what a story left behind: its home and its temporary files.
-func (s *secrets) leave(story, folder string) {
+// leave keeps what a story left behind, its home and its temporary files, and
+// learns from all others in its folder.
+func (s *secrets) leave(folder string) {
 	for _, part := range []string{".home", ".tmp"} {
 		s.keepFiles(filepath.Join(folder, part), folder, func(name string, mode fs.FileMode) (kinds, bool) {
-			return allowedFile("/"+name, mode), true
+			return allowedFile(name, mode), true
 		})
 	}
-	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error { // only to learn from
-		if err == nil && entry.Type().IsRegular() {
-			if text, err := os.ReadFile(path); err == nil {
-				s.learn(string(text))
-			}
+	for _, path := range filesBelow(folder) {
+		if text, err := os.ReadFile(path); err == nil {
+			s.learn(string(text))
 		}
-		return nil
-	})
+	}
 }
 
 // givesSecrets tells commands whose stdout is a session: that is what they are

@@ -179,7 +179,7 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	env.Values[storyKey{}] = running
 	env.Defer(func() {
 		running.end()
-		vault.leave(filepath.Base(env.WorkDir), env.WorkDir)
+		vault.leave(env.WorkDir)
 	})
 	return nil
 }
