@@ -90,7 +90,7 @@ func (c Config) APIServerSpec() proc.Spec {
 		"--kubelet-preferred-address-types=InternalIP",
 		"--authorization-mode=Node,RBAC",
 		"--service-cluster-ip-range=" + ServiceNetwork,
-		"--disable-admission-plugins=ServiceAccount",
+		"--disable-admission-plugins=ServiceAccount,StorageObjectInUseProtection",
 		"--allow-privileged",
 		"--cert-dir=" + filepath.Join(c.Dir, "apiserver"),
 		"--profiling=false",
@@ -118,6 +118,7 @@ func Differences() []string {
 	return []string{
 		"etcd writes without fsync: its data do not outlive the testbed",
 		"kube-apiserver has no admission plugin ServiceAccount: the node mounts tokens itself",
+		"kube-apiserver has no admission plugin StorageObjectInUseProtection: no controller would take its finalizer off a claim",
 		"kube-apiserver advertises " + advertised + ", an address for documentation: it may not advertise loopback",
 		"of kube-controller-manager only the controllers for Deployments, ReplicaSets, StatefulSets, ServiceAccounts, namespaces, aggregated ClusterRoles and garbage run; EndpointSlices are the node's",
 		"there is no scheduler, kube-proxy, DNS and pod network: Services have a cluster IP that nobody answers",

@@ -108,6 +108,7 @@ type mesh struct {
 	stuck   bool              // the stamp does not arrive
 	secrets map[string][]byte // what Envoy holds, by name
 	version string            // of the Gateway, as istiod has it
+	ending  bool              // another Gateway is deleted after the first list
 	address net.Addr          // of the listener
 }
 
@@ -185,6 +186,10 @@ func checker(t *testing.T, m *mesh, secret *corev1.Secret) Checker {
 		list := &unstructured.UnstructuredList{Object: map[string]any{"metadata": map[string]any{"resourceVersion": "10"}}}
 		if action.GetResource().Resource == "gateways" {
 			list.Items = []unstructured.Unstructured{{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": map[string]any{"name": "g", "namespace": "kubeflow", "resourceVersion": "7"}}}}
+			if m.ending {
+				m.ending = false // the next list has it no more
+				list.Items = append(list.Items, unstructured.Unstructured{Object: map[string]any{"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": map[string]any{"name": "ends", "namespace": "kubeflow", "resourceVersion": "8"}}})
+			}
 		}
 		return true, list, nil
 	})
@@ -239,6 +244,7 @@ func TestWait(t *testing.T) {
 	}{
 		{"in sync", func(*mesh, *Checker) {}, secret, ""},
 		{"istiod is behind", func(m *mesh, _ *Checker) { m.version = "6" }, secret, "istiod has not seen Gateway kubeflow/g"},
+		{"an object is deleted meanwhile", func(m *mesh, _ *Checker) { m.ending = true }, secret, ""},
 		{"a push does not arrive", func(m *mesh, _ *Checker) { m.stuck = true }, secret, "gw has the stamp"},
 		{"an older certificate", func(m *mesh, _ *Checker) { m.secrets["kubernetes://tls"] = []byte("old") }, secret, "does not have the certificate of Secret istio-system/tls"},
 		{"an older certificate, the new one does not fit", func(m *mesh, _ *Checker) { m.secrets["kubernetes://tls"] = []byte("old") }, mismatch, ""},

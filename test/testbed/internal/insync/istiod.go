@@ -27,12 +27,18 @@ type held struct {
 // services are compared by istiod's registry, which names them by host.
 var services = schema.GroupVersionKind{Version: "v1", Kind: "Service"}
 
+// rereadPeriod is after how long the API server is asked again what it holds.
+const rereadPeriod = time.Second
+
 // istiodHasObjects waits until istiod has taken every object that the API server
-// holds now, of all kinds that it watches.
+// holds now, of all kinds that it watches. What is deleted meanwhile, such as the
+// WorkloadEntry of a pod that ends, is not waited for.
 func (w waiter) istiodHasObjects(ctx context.Context) error {
 	var want *held
+	var asked time.Time
 	return until(ctx, func(ctx context.Context) (string, error) {
-		if want == nil {
+		if want == nil || time.Since(asked) > rereadPeriod {
+			asked = time.Now()
 			read, err := w.apiServerHolds(ctx)
 			if err != nil {
 				return err.Error(), nil
