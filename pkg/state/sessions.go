@@ -1,0 +1,166 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kftls/kubectl-kftls/pkg/fault"
+)
+
+// SessionID tells a session from others: of which Kubeflow, and whose.
+type SessionID struct {
+	// Endpoint is a name of the Kubeflow that the caller chooses.
+	Endpoint string `json:"endpoint"`
+	Login    string `json:"login"`
+}
+
+// Sessions are the sessions kept on this computer. What a session is, is the
+// caller's affair: here it is bytes. Several processes may use them at once.
+type Sessions struct {
+	dir     string
+	storage Storage
+	key     []byte // of StorageKeyring
+}
+
+// record is the content of one file, or of the box in it.
+type record struct {
+	SessionID
+	Data []byte `json:"data"`
+}
+
+const sessionSuffix = ".session"
+
+// Storage is where the sessions are kept.
+func (s *Sessions) Storage() Storage { return s.storage }
+
+// Load returns a stored session. The error is fs.ErrNotExist where there is none
+// that can be read: a file that is broken, or whose key is gone, counts as none.
+func (s *Sessions) Load(id SessionID) ([]byte, error) {
+	found, err := s.read(s.path(id))
+	if err != nil || found.SessionID != id {
+		return nil, fmt.Errorf("the session of %s: %w", id.Login, fs.ErrNotExist)
+	}
+	return found.Data, nil
+}
+
+// Save keeps a session in the place of an earlier one. With StorageNone it does
+// nothing.
+func (s *Sessions) Save(id SessionID, data []byte) error {
+	if s.storage == StorageNone {
+		return nil
+	}
+	content, err := s.seal(record{id, data})
+	if err == nil {
+		err = replaceFile(s.path(id), content, keyMode)
+	}
+	return fault.Wrap(fault.LocalState, elsewhere, wrap("keep the session of "+id.Login, err))
+}
+
+// Delete forgets a session; there need not be one.
+func (s *Sessions) Delete(id SessionID) error { return removeFile(s.path(id)) }
+
+// List returns the sessions of an endpoint ("" of all) that can be read, sorted
+// by endpoint and login.
+func (s *Sessions) List(endpoint string) ([]SessionID, error) {
+	files, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	var ids []SessionID
+	for _, file := range files {
+		found, err := s.read(file)
+		if err == nil && (endpoint == "" || found.Endpoint == endpoint) {
+			ids = append(ids, found.SessionID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b SessionID) int { return strings.Compare(a.Endpoint+"\n"+a.Login, b.Endpoint+"\n"+b.Login) })
+	return ids, nil
+}
+
+func (s *Sessions) files() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(s.dir, "*"+sessionSuffix))
+	return files, wrap("list the sessions", err)
+}
+
+// path is the file of a session. Its name says nothing about whose it is.
+func (s *Sessions) path(id SessionID) string { return s.stem(id) + sessionSuffix }
+
+func (s *Sessions) stem(id SessionID) string {
+	sum := sha256.Sum256([]byte(id.Endpoint + "\x00" + id.Login))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:16]))
+}
+
+// read opens one file. Whatever stands in it, the error is only that it is of
+// no use.
+func (s *Sessions) read(path string) (record, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return record{}, err
+	}
+	return s.open(content)
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.LocalState, elsewhere, "delete a session: %w", err)
+	}
+	return nil
+}
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// box is the content of a file: the record, or with a key its encryption.
+type box struct {
+	Version int     `json:"version"`
+	Plain   *record `json:"plain,omitempty"`
+	Nonce   []byte  `json:"nonce,omitempty"`
+	Sealed  []byte  `json:"sealed,omitempty"`
+}
+
+const boxVersion = 1
+
+var errNotASession = errors.New("not a session of ours")
+
+func (s *Sessions) seal(r record) ([]byte, error) {
+	if s.storage != StorageKeyring {
+		return json.Marshal(box{Version: boxVersion, Plain: &r})
+	}
+	plain, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	nonce, sealed, err := encrypt(s.key, plain)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(box{Version: boxVersion, Nonce: nonce, Sealed: sealed})
+}
+
+func (s *Sessions) open(content []byte) (record, error) {
+	var b box
+	if json.Unmarshal(content, &b) != nil || b.Version != boxVersion {
+		return record{}, errNotASession
+	}
+	if b.Plain != nil {
+		return *b.Plain, nil
+	}
+	plain, err := decrypt(s.key, b.Nonce, b.Sealed)
+	if err != nil {
+		return record{}, err
+	}
+	var r record
+	return r, json.Unmarshal(plain, &r)
+}
