@@ -13,6 +13,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
 // DefaultHost is the name by which Kubeflow is asked for through the tunnel.
@@ -33,6 +34,8 @@ type Endpoint struct {
 	Key string
 	// Origin is scheme, host and perhaps port, without a path.
 	Origin *url.URL
+	// Cluster names API server and Gateway behind a tunnel; zero for a URL.
+	Cluster state.Origin
 	// Front is the front door behind a tunnel, nil for a URL or where Gateways
 	// may not be read.
 	Front *gateway.FrontDoor

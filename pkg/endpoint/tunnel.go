@@ -63,6 +63,7 @@ func Tunnel(ctx context.Context, c *cluster.Cluster, home *state.Home, o TunnelO
 		},
 		Known: t.ingress, Dialer: dialer, Port: strconv.Itoa(int(t.port)), Logf: o.Logf,
 	})
+	t.endpoint.Cluster = state.Origin{Server: c.Server, Gateway: t.name}
 	t.endpoint.Key = t.key()
 	t.endpoint.Dial = route.Dial
 	t.endpoint.Transport = newTransport(config, route.Dial)
