@@ -126,7 +126,8 @@ func (a *app) supervised(ctx context.Context, o supervisor.Options) error {
 	ready := make(chan struct{})
 	go watchStarter(hold, ready, cancel)
 
-	o.Done = (&app{streams: Streams{Err: report}}).stepDone
+	reporter := &app{streams: Streams{Err: report}}
+	o.Done, o.Note = reporter.stepDone, reporter.note
 	o.Logf = nil
 	o.Ready = func(control.Status) {
 		close(ready)

@@ -20,6 +20,7 @@ import (
 // upFlags are the flags of `up`.
 type upFlags struct {
 	profile      string
+	manifests    string
 	variants     []string
 	replicas     int
 	readinessLag time.Duration
@@ -35,10 +36,16 @@ func (a *app) upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Start a testbed, and keep it until Ctrl-C",
 		Args:  args(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.up(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.manifests != "" && cmd.Flags().Changed("profile") {
+				return usageError{errors.New("--manifests is in place of --profile: give one of them")}
+			}
+			return a.up(cmd.Context(), f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.profile, "profile", profiles.Default, "which Kubeflow: "+strings.Join(profiles.Names(), ", "))
+	flags.StringVar(&f.manifests, "manifests", "", "folder with the rendered manifests of a Kubeflow release, in place of a profile")
 	flags.StringSliceVar(&f.variants, "variant", nil, "what differs from the profile, repeatable: "+strings.Join(variants.Names(), ", "))
 	flags.IntVar(&f.replicas, "replicas", 2, "number of gateway pods")
 	flags.DurationVar(&f.readinessLag, "readiness-lag", 2*time.Second, "how late the cluster learns that a pod is ready, or no more")
@@ -111,11 +118,17 @@ func (a *app) options(ctx context.Context, f *upFlags) (supervisor.Options, erro
 	if err != nil {
 		return supervisor.Options{}, err
 	}
+	rendered := f.manifests
+	if rendered != "" {
+		if rendered, err = filepath.Abs(rendered); err != nil {
+			return supervisor.Options{}, fmt.Errorf("find the manifests: %w", err)
+		}
+	}
 	return supervisor.Options{
-		Layout: supervisor.Layout{Dir: dir}, Profile: f.profile, Objects: files, Variants: f.variants,
+		Layout: supervisor.Layout{Dir: dir}, Profile: f.profile, Objects: files, Manifests: rendered, Variants: f.variants,
 		Replicas: f.replicas, ReadinessLag: f.readinessLag, Audit: f.audit, StartLimit: f.timeout,
 		Programs: set, Self: self,
-		Done: a.stepDone,
+		Done: a.stepDone, Note: a.note,
 		Logf: a.logf,
 	}, nil
 }
@@ -124,6 +137,9 @@ func (a *app) options(ctx context.Context, f *upFlags) (supervisor.Options, erro
 func (a *app) stepDone(step string, took time.Duration) {
 	fmt.Fprintf(a.streams.Err, "✓ %-64s %5.1f s\n", step, took.Seconds())
 }
+
+// note prints what is not as in the manifests.
+func (a *app) note(text string) { fmt.Fprintf(a.streams.Err, "· %s\n", text) }
 
 // logf prints what goes wrong while a testbed runs.
 func (a *app) logf(format string, args ...any) {

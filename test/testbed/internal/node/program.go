@@ -78,6 +78,9 @@ func programOf(pod *corev1.Pod) *program {
 	return nil
 }
 
+// Runs tells whether the node runs pods like this one. Others stay Pending.
+func Runs(pod corev1.PodSpec) bool { return programOf(&corev1.Pod{Spec: pod}) != nil }
+
 // imageName is an image without tag and digest: quay.io/oauth2-proxy/oauth2-proxy.
 func imageName(image string) string {
 	image, _, _ = strings.Cut(image, "@")

@@ -32,6 +32,10 @@ type Store struct {
 	Kinds  Kinds
 	// Force takes fields over that others own.
 	Force bool
+	// Refused is asked about an object that the API server refuses for what it is, and
+	// returns nil if the others may go on. It may be nil, and is called by several
+	// goroutines.
+	Refused func(o *unstructured.Unstructured, err error) error
 }
 
 // Apply applies objects in waves: CRDs and namespaces, then what others refer to,
@@ -40,7 +44,11 @@ type Store struct {
 func (s Store) Apply(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, wave := range waves(objects) {
 		err := each(ctx, wave, func(ctx context.Context, o *unstructured.Unstructured) error {
-			return s.retry(ctx, func() error { return s.apply(ctx, o) })
+			err := s.retry(ctx, func() error { return s.apply(ctx, o) })
+			if err != nil && s.Refused != nil && isRefusal(err) {
+				return s.Refused(o, err)
+			}
+			return err
 		})
 		if err != nil {
 			return err
@@ -129,6 +137,12 @@ func passes(err error) bool {
 		return details == nil || details.Kind == "" || details.Name == ""
 	}
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err)
+}
+
+// isRefusal tells an object that will never be taken: it is not valid, or its namespace is
+// missing.
+func isRefusal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err)
 }
 
 // each does something with all objects, some at a time. The first error ends it.

@@ -90,3 +90,9 @@ func (k Kinds) Resource(gvk schema.GroupVersionKind) (schema.GroupVersionResourc
 	found, ok := k[gvk]
 	return found.resource, ok
 }
+
+// Namespaced tells whether objects of a kind are in namespaces, and whether it is served.
+func (k Kinds) Namespaced(gvk schema.GroupVersionKind) (namespaced, known bool) {
+	found, ok := k[gvk]
+	return found.namespaced, ok
+}

@@ -86,7 +86,7 @@ func Parse(data []byte) ([]*unstructured.Unstructured, error) {
 			continue
 		}
 		object := &unstructured.Unstructured{Object: content}
-		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" {
+		if object.GetAPIVersion() == "" || object.GetKind() == "" || object.GetName() == "" && !object.IsList() {
 			return nil, fmt.Errorf("an object lacks apiVersion, kind or name: %.80s", document)
 		}
 		all = append(all, object)

@@ -158,7 +158,7 @@ func picture(t *testing.T, text string) Picture {
 	t.Helper()
 	p := Picture{}
 	for _, o := range parse(t, text) {
-		p[keyOf(o)] = o
+		p[KeyOf(o)] = o
 	}
 	return p
 }

@@ -35,7 +35,7 @@ func Overlay(base, changes []*unstructured.Unstructured) ([]*unstructured.Unstru
 	all := slices.Clone(base)
 	for _, change := range changes {
 		patch := change.GetAnnotations()[PatchAnnotation]
-		at := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return keyOf(o) == keyOf(change) })
+		at := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return KeyOf(o) == KeyOf(change) })
 		switch {
 		case patch == patchDelete && at >= 0:
 			all = slices.Delete(slices.Clone(all), at, at+1)
@@ -152,16 +152,16 @@ func MergeYAML(base, change string) (string, error) {
 func Compare(before, after []*unstructured.Unstructured) (changed, gone []*unstructured.Unstructured) {
 	known := map[Key]*unstructured.Unstructured{}
 	for _, o := range before {
-		known[keyOf(o)] = o
+		known[KeyOf(o)] = o
 	}
 	for _, o := range after {
-		if had := known[keyOf(o)]; had == nil || !equality.Semantic.DeepEqual(had.Object, o.Object) {
+		if had := known[KeyOf(o)]; had == nil || !equality.Semantic.DeepEqual(had.Object, o.Object) {
 			changed = append(changed, o)
 		}
-		delete(known, keyOf(o))
+		delete(known, KeyOf(o))
 	}
 	for _, o := range before {
-		if known[keyOf(o)] != nil {
+		if known[KeyOf(o)] != nil {
 			gone = append(gone, o)
 		}
 	}

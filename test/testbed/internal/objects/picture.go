@@ -80,7 +80,7 @@ func (s Store) Picture(ctx context.Context) (Picture, error) {
 		defer mu.Unlock()
 		for i := range list.Items {
 			if o := &list.Items[i]; !isLive(o) {
-				picture[keyOf(o)] = o
+				picture[KeyOf(o)] = o
 			}
 		}
 		return nil
@@ -88,7 +88,8 @@ func (s Store) Picture(ctx context.Context) (Picture, error) {
 	return picture, err
 }
 
-func keyOf(o *unstructured.Unstructured) Key {
+// KeyOf names an object, whichever version it is written in.
+func KeyOf(o *unstructured.Unstructured) Key {
 	return Key{Group: o.GroupVersionKind().Group, Kind: o.GetKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 

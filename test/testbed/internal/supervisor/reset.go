@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/insync"
+	"github.com/kftls/kubectl-kftls/test/testbed/internal/node"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/objects"
 )
 
@@ -111,7 +112,7 @@ func (s *Supervisor) restartPods(ctx context.Context, touched []objects.Key) (ma
 		}
 	}
 	for _, p := range pods.Items {
-		if !s.firstPods[p.UID] || !isReady(&p) {
+		if !s.firstPods[p.UID] || !isReady(&p) && node.Runs(p.Spec) {
 			namespaces[p.Namespace] = true
 		}
 	}

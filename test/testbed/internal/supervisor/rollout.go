@@ -8,6 +8,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kftls/kubectl-kftls/test/testbed/internal/node"
 )
 
 // workload is a Deployment or a StatefulSet.
@@ -26,7 +28,7 @@ const (
 	kindStatefulSet = "StatefulSet"
 )
 
-// workloads lists all Deployments and StatefulSets, as they are now.
+// workloads lists the Deployments and StatefulSets whose pods the node runs, as they are now.
 func (s *Supervisor) workloads(ctx context.Context) ([]workload, error) {
 	deployments, err := s.client.AppsV1().Deployments(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -39,10 +41,16 @@ func (s *Supervisor) workloads(ctx context.Context) ([]workload, error) {
 	var all []workload
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
+		if !node.Runs(d.Spec.Template.Spec) {
+			continue
+		}
 		all = append(all, workload{kindDeployment, d.Namespace, d.Name, d.Spec.Selector, replicas(d.Spec.Replicas), lacksDeployment(d)})
 	}
 	for i := range sets.Items {
 		set := &sets.Items[i]
+		if !node.Runs(set.Spec.Template.Spec) {
+			continue
+		}
 		all = append(all, workload{kindStatefulSet, set.Namespace, set.Name, set.Spec.Selector, replicas(set.Spec.Replicas), lacksStatefulSet(set)})
 	}
 	return all, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -57,8 +56,7 @@ func (s *Supervisor) start(ctx, limit context.Context) error {
 	if err := s.startPlane(); err != nil {
 		return err
 	}
-	crds, err := s.readObjects() // while the API server starts
-	if err != nil {
+	if err := s.readObjects(); err != nil { // while the API server starts
 		return err
 	}
 	if err := s.waitPlane(limit); err != nil {
@@ -67,10 +65,10 @@ func (s *Supervisor) start(ctx, limit context.Context) error {
 	s.step("etcd and kube-apiserver", begin)
 
 	begin = s.Now()
-	if err := s.startBelow(ctx, limit, crds); err != nil {
+	if err := s.startBelow(ctx, limit); err != nil {
 		return err
 	}
-	s.step(fmt.Sprintf("%d objects of profile %s", len(crds)+len(s.shipped)+len(s.additions), s.Profile), begin)
+	s.step(fmt.Sprintf("%d objects of %s", len(s.crds)+len(s.shipped)+len(s.additions), s.source()), begin)
 
 	begin = s.Now()
 	if err := s.settle(limit); err != nil {
@@ -159,34 +157,6 @@ func (s *Supervisor) startPlane() error {
 	return s.startPart(s.config.APIServerSpec())
 }
 
-// readObjects reads what will be applied, and returns Istio's CRDs apart.
-func (s *Supervisor) readObjects() ([]*unstructured.Unstructured, error) {
-	data, err := os.ReadFile(s.Programs.CRDs)
-	if err != nil {
-		return nil, fmt.Errorf("read Istio's CRDs: %w", err)
-	}
-	crds, err := objects.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("read Istio's CRDs: %w", err)
-	}
-	if s.shipped, err = objects.Load(s.Objects, "."); err != nil {
-		return nil, err
-	}
-	if s.shipped, err = withVariants(s.shipped, s.Variants); err != nil {
-		return nil, err
-	}
-	s.setInstalled(s.shipped)
-	for _, o := range s.shipped {
-		if isGateway(o) {
-			if err := unstructured.SetNestedField(o.Object, int64(s.Replicas), "spec", "replicas"); err != nil {
-				return nil, fmt.Errorf("set the number of gateways: %w", err)
-			}
-		}
-	}
-	s.additions, err = objects.Render(additions.Files, ".", s.values("0"))
-	return crds, err
-}
-
 // isGateway finds the Deployment of the ingress gateway.
 func isGateway(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "Deployment" && o.GetNamespace() == gatewayNamespace && o.GetName() == gatewayName
@@ -202,7 +172,7 @@ func (s *Supervisor) values(stamp string) additions.Values {
 }
 
 // startBelow starts what needs the API server, and applies all objects.
-func (s *Supervisor) startBelow(ctx, limit context.Context, crds []*unstructured.Unstructured) error {
+func (s *Supervisor) startBelow(ctx, limit context.Context) error {
 	var err error
 	if s.client, err = kubernetes.NewForConfig(s.rest); err != nil {
 		return fmt.Errorf("make a client: %w", err)
@@ -215,17 +185,18 @@ func (s *Supervisor) startBelow(ctx, limit context.Context, crds []*unstructured
 		return err
 	}
 	s.markReady("controllers")
-	kinds, err := objects.DiscoverKinds(limit, discovery.ToDiscoveryInterfaceWithContext(s.client.Discovery()), crds)
+	kinds, err := objects.DiscoverKinds(limit, discovery.ToDiscoveryInterfaceWithContext(s.client.Discovery()), s.crds)
 	if err != nil {
 		return err
 	}
 	s.store = objects.Store{Client: client, Kinds: kinds}
+	s.keepKnown(kinds)
 	if err := s.setIssuerKeys(limit); err != nil {
 		return err
 	}
 	started := make(chan error, 1)
 	go func() { started <- s.startNode(ctx) }()
-	applyErr := s.store.Apply(limit, slices.Concat(crds, s.shipped, s.additions))
+	applyErr := s.applyAll(limit)
 	if err := <-started; err != nil {
 		return err
 	}

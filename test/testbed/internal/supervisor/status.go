@@ -29,7 +29,7 @@ const plainPort = "8080"
 // Status tells how the testbed is.
 func (s *Supervisor) Status() control.Status {
 	status := control.Status{
-		Phase: s.phaseNow(), Dir: s.Layout.Dir, Profile: s.Profile, PID: os.Getpid(), StartedAt: s.started, ID: s.id,
+		Phase: s.phaseNow(), Dir: s.Layout.Dir, Profile: s.profile(), PID: os.Getpid(), StartedAt: s.started, ID: s.id,
 	}
 	s.mu.Lock()
 	network := s.subnet
@@ -46,7 +46,7 @@ func (s *Supervisor) Status() control.Status {
 	pods := s.pods()
 	status.Components = append(s.partsStatus(), s.podsStatus(pods)...)
 	status.Gateways = gatewayURLs(pods)
-	status.Differences = differences(pods, append(objects.Differences(s.installed()), objects.Differences(s.additions)...))
+	status.Differences = differences(pods, slices.Concat(objects.Differences(s.installed()), objects.Differences(s.crds), objects.Differences(s.additions), s.noteLines()))
 	return status
 }
 

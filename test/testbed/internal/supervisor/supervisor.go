@@ -21,6 +21,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/control"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/controlplane"
+	"github.com/kftls/kubectl-kftls/test/testbed/internal/manifests"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/node"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/objects"
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/pki"
@@ -34,6 +35,8 @@ type Options struct {
 	// Profile is the profile's name, Objects its files.
 	Profile string
 	Objects fs.FS
+	// Manifests is a folder of rendered manifests in place of a profile; "" means none.
+	Manifests string
 	// Variants are laid over the profile's objects.
 	Variants []string
 	// Replicas is the number of gateway pods.
@@ -49,6 +52,8 @@ type Options struct {
 	// Done is called when a step of the start is done, with how long it took. It
 	// may be nil.
 	Done func(step string, took time.Duration)
+	// Note is called with what was left out of the manifests, a line each. It may be nil.
+	Note func(text string)
 	// Ready is called once, when everything runs. It may be nil.
 	Ready func(control.Status)
 	// Logf takes what goes wrong with no one to return it to; it goes into the
@@ -74,9 +79,13 @@ type Supervisor struct {
 
 	additions []*unstructured.Unstructured
 	shipped   []*unstructured.Unstructured
-	// manifests are the shipped objects with the variants that were applied last, guarded
-	// by mu.
-	manifests []*unstructured.Unstructured
+	// crds are Istio's, and those of the manifests.
+	crds []*unstructured.Unstructured
+	// notes are what was left out of the manifests, guarded by mu.
+	notes manifests.Notes
+	// applied are the shipped objects with the variants that were applied last, guarded by
+	// mu.
+	applied []*unstructured.Unstructured
 	// baseline and firstPods are what reset goes back to.
 	baseline  objects.Picture
 	firstPods map[types.UID]bool

@@ -62,11 +62,11 @@ func withVariants(shipped []*unstructured.Unstructured, names []string) ([]*unst
 func (s *Supervisor) installed() []*unstructured.Unstructured {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.manifests
+	return s.applied
 }
 
 func (s *Supervisor) setInstalled(all []*unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.manifests = all
+	s.applied = all
 }

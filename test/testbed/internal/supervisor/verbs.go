@@ -51,7 +51,7 @@ func (s *Supervisor) wait(ctx context.Context, parameters url.Values) error {
 }
 
 // restart rolls a Deployment or StatefulSet out anew, or starts a part of the control plane
-// anew, and waits until that is done.
+// anew, and waits until that is done. After Dex it lets the gateways have its new keys.
 func (s *Supervisor) restart(ctx context.Context, parameters url.Values) error {
 	ctx, cancel, err := within(ctx, parameters)
 	if err != nil {
@@ -74,7 +74,13 @@ func (s *Supervisor) restart(ctx context.Context, parameters url.Values) error {
 		}
 		return fmt.Errorf("there is no component %q: etcd, kube-apiserver, controllers, %s", name, strings.Join(known, ", "))
 	}
-	return s.roll(ctx, all[i])
+	if err := s.roll(ctx, all[i]); err != nil {
+		return err
+	}
+	if all[i].namespace == dexNamespace && name == dexName {
+		return s.refreshKeys(ctx)
+	}
+	return nil
 }
 
 // roll does what `kubectl rollout restart` and `kubectl rollout status` do, and
