@@ -18,6 +18,7 @@ type caOptions struct {
 	targetFlags
 
 	output  string
+	local   bool
 	factory *Factory
 }
 
@@ -27,7 +28,9 @@ func newCACommand(f *Factory) *cobra.Command {
 		Use:   "ca",
 		Short: "Print the CA certificate of the front door",
 		Long: "Print the certificate of the CA in force, as PEM. One that this computer does not know is taken " +
-			"from the cluster only if the certificate that the gateway serves is signed by it.",
+			"from the cluster only if the certificate that the gateway serves is signed by it.\n\n" +
+			"With --local it is the CA of this computer, which 'port-forward --tls' and 'run' serve with. It has nothing " +
+			"to do with any cluster, and none is asked.",
 		Example: fmt.Sprintf(`
 			# For one command
 			curl --cacert <(%[1]s ca) https://localhost:8443/
@@ -36,11 +39,17 @@ func newCACommand(f *Factory) *cobra.Command {
 			curl --cacert "$(%[1]s ca -o path)" https://localhost:8443/
 
 			# For a variable that replaces all roots: the system's and ours
-			%[1]s ca -o bundle > bundle.crt && export SSL_CERT_FILE=$PWD/bundle.crt`, f.Name),
+			%[1]s ca -o bundle > bundle.crt && export SSL_CERT_FILE=$PWD/bundle.crt
+
+			# The CA of this computer, for port-forward --tls
+			curl --cacert "$(%[1]s ca --local -o path)" https://localhost:8443/`, f.Name),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := validateOutput(o.output, "path", "fingerprint", "text", "bundle"); err != nil {
 				return err
+			}
+			if o.local {
+				return o.runLocal()
 			}
 			return o.run(c.Context())
 		},
@@ -48,7 +57,29 @@ func newCACommand(f *Factory) *cobra.Command {
 	o.add(c)
 	c.Flags().StringVarP(&o.output, "output", "o", "",
 		"One of 'path' (of the file on this computer), 'fingerprint' (SHA-256), 'text', or 'bundle' (the system's roots and the CA). PEM if empty")
+	c.Flags().BoolVar(&o.local, "local", false, "If true, prints the CA of this computer, made at first use, and asks no cluster")
 	return c
+}
+
+// runLocal prints the CA of this computer.
+func (o *caOptions) runLocal() error {
+	if o.gateway != "" || o.secretName != "" {
+		return fault.New(fault.Usage, "leave one of them out", "--local asks no cluster, and --gateway and --secret-name are about one")
+	}
+	home, err := o.factory.Home()
+	if err != nil {
+		return err
+	}
+	authority, err := home.LocalAuthority(o.factory.Now())
+	if err != nil {
+		return err
+	}
+	text, err := o.render(authority, func() (string, error) { return home.LocalCertificatePath(), nil })
+	if err != nil {
+		return err
+	}
+	_, err = o.factory.Streams.Out.Write(text)
+	return err
 }
 
 func (o *caOptions) run(ctx context.Context) error {
@@ -65,7 +96,7 @@ func (o *caOptions) run(ctx context.Context) error {
 	if inForce.IsNew {
 		o.factory.UI.Note("note: this CA is new to this computer; compare it with who made it: SHA-256 %s", inForce.Fingerprint())
 	}
-	text, err := o.render(inForce, target.home)
+	text, err := o.render(inForce.Authority, func() (string, error) { return keep(inForce, target.home) })
 	if err != nil {
 		return err
 	}
@@ -73,7 +104,17 @@ func (o *caOptions) run(ctx context.Context) error {
 	return err
 }
 
-func (o *caOptions) render(authority *setup.InForce, home *state.Home) ([]byte, error) {
+// keep keeps a CA that may come from the cluster, so that there is a file to
+// name.
+func keep(inForce *setup.InForce, home *state.Home) (path string, err error) {
+	if _, err := home.SaveAuthority(inForce.Authority, inForce.Origin); err != nil {
+		return "", err
+	}
+	return home.CertificatePath(inForce.Fingerprint()), nil
+}
+
+// render writes a CA in the form asked for; path finds its file.
+func (o *caOptions) render(authority *ca.Authority, path func() (string, error)) ([]byte, error) {
 	switch o.output {
 	case "fingerprint":
 		return []byte(authority.Fingerprint() + "\n"), nil
@@ -86,11 +127,8 @@ func (o *caOptions) render(authority *setup.InForce, home *state.Home) ([]byte, 
 		}
 		return append(append(bytes.TrimRight(roots, "\n"), '\n'), authority.CertificatePEM()...), nil
 	case "path":
-		// A CA from the cluster is kept, so that there is a file to name.
-		if _, err := home.SaveAuthority(authority.Authority, authority.Origin); err != nil {
-			return nil, err
-		}
-		return []byte(home.CertificatePath(authority.Fingerprint()) + "\n"), nil
+		file, err := path()
+		return []byte(file + "\n"), err
 	}
 	return authority.CertificatePEM(), nil
 }

@@ -17,6 +17,12 @@ const (
 	exitLogin       = 4
 	exitTimeout     = 124
 	exitInterrupted = 130
+
+	// Those of run, as env(1) has them: before the command was started, where it
+	// cannot be executed, and where there is none.
+	exitNotStarted    = 125
+	exitNotExecutable = 126
+	exitNoCommand     = 127
 )
 
 // exitCodes is the one table from the reason of a failure to the exit code.
@@ -57,10 +63,25 @@ type silentExit int
 
 func (silentExit) Error() string { return "" }
 
+// codedError is an error whose exit code does not follow from its reason.
+type codedError struct {
+	code int
+	err  error
+}
+
+// Error implements error.
+func (e *codedError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error without the code.
+func (e *codedError) Unwrap() error { return e.err }
+
 // exitCode says how the program ends after err. What the user interrupted
 // counts as interrupted, whatever failed first because of it.
 func exitCode(ctx context.Context, err error) int {
-	var silent silentExit
+	var (
+		silent silentExit
+		coded  *codedError
+	)
 	switch {
 	case err == nil:
 		return exitDone
@@ -68,6 +89,8 @@ func exitCode(ctx context.Context, err error) int {
 		return int(silent)
 	case ctx.Err() != nil:
 		return exitInterrupted
+	case errors.As(err, &coded):
+		return coded.code
 	}
 	reason := fault.ReasonOf(err)
 	if reason == fault.Internal {

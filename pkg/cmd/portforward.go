@@ -17,9 +17,13 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
-// defaultForward is the HTTPS port of the gateway, under the number that an
-// ordinary user may open.
-const defaultForward = "8443:443"
+const (
+	// defaultForward is the HTTPS port of the gateway, under the number that an
+	// ordinary user may open.
+	defaultForward = "8443:443"
+	// defaultTLSForward is the gateway's plain port, for --tls.
+	defaultTLSForward = "8443:80"
+)
 
 // forward is one argument of port-forward: a local port (0: a free one) and
 // where it leads.
@@ -32,6 +36,7 @@ type portForwardOptions struct {
 	target    targetFlags
 	addresses []string
 	transport string
+	tls       bool
 
 	gateway  types.NamespacedName
 	forwards []forward
@@ -44,9 +49,12 @@ func newPortForwardCommand(f *Factory) *cobra.Command {
 		Use:   "port-forward [[LOCAL:]REMOTE]...",
 		Short: "Forward local ports to a gateway pod",
 		Long: "Forward local ports to a ready gateway pod, through the API server, until Ctrl-C. " +
-			"Without an argument it is " + defaultForward + ".\n\n" +
+			"Without an argument it is " + defaultForward + ", with --tls " + defaultTLSForward + ".\n\n" +
 			"REMOTE is a port of the ingress Service, by number or name, or, from 1024 on, of the pods themselves. " +
-			"When a pod goes, new connections lead to another one; the local port stays open.",
+			"When a pod goes, new connections lead to another one; the local port stays open.\n\n" +
+			"With --tls this computer ends TLS in front of the gateway's plain port: https without 'setup', and without " +
+			"any change to the cluster. The certificate is signed by a CA of this computer's own, which 'ca --local' prints. " +
+			"What is inside TLS is passed on as it is.",
 		Example: fmt.Sprintf(`
 			# https://localhost:8443 is the gateway's HTTPS port
 			%[1]s port-forward
@@ -55,7 +63,10 @@ func newPortForwardCommand(f *Factory) *cobra.Command {
 			%[1]s port-forward 8443:443 8080:80
 
 			# A free local port to the Service's port named https
-			%[1]s port-forward :https`, f.Name),
+			%[1]s port-forward :https
+
+			# https://localhost:8443 without a change to the cluster
+			%[1]s port-forward --tls`, f.Name),
 		Args: func(_ *cobra.Command, args []string) error { return o.parse(args) },
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.complete(f); err != nil {
@@ -69,22 +80,35 @@ func newPortForwardCommand(f *Factory) *cobra.Command {
 		"Addresses to listen on (comma separated): IPs, or localhost for 127.0.0.1 and ::1. An address whose port somebody else holds is an error")
 	c.Flags().StringVar(&o.transport, "transport", string(portforward.Auto),
 		"How the connection to the API server is upgraded: 'websocket', 'spdy', or 'auto' for WebSocket first")
+	c.Flags().BoolVar(&o.tls, "tls", false,
+		"If true, TLS ends here, with a certificate of this computer's own CA, in front of a plain port of the gateway")
 	return c
 }
 
 // parse reads the arguments.
 func (o *portForwardOptions) parse(args []string) error {
 	if len(args) == 0 {
-		args = []string{defaultForward}
+		args = []string{o.defaultForward()}
 	}
 	for _, arg := range args {
 		one, err := parseForward(arg)
 		if err != nil {
 			return err
 		}
+		if o.tls && (one.remote == "443" || one.remote == "https") {
+			return fault.New(fault.Usage, "leave --tls out, or forward the plain port: "+defaultTLSForward,
+				"port %s of the gateway ends TLS itself", one.remote)
+		}
 		o.forwards = append(o.forwards, one)
 	}
 	return nil
+}
+
+func (o *portForwardOptions) defaultForward() string {
+	if o.tls {
+		return defaultTLSForward
+	}
+	return defaultForward
 }
 
 // complete reads the flags.
@@ -139,6 +163,11 @@ func (o *portForwardOptions) run(ctx context.Context, f *Factory) error {
 	if err != nil {
 		return err
 	}
+	if o.tls {
+		if err := o.endTLS(f, listeners); err != nil {
+			return err
+		}
+	}
 	dialer := portforward.NewDialer(c.Config, portforward.Options{Transport: o.via, Logf: f.UI.Note})
 	defer func() { _ = dialer.Close() }()
 	err = o.serve(ctx, f, c, dialer, listeners)
@@ -179,6 +208,11 @@ func (o *portForwardOptions) serve(ctx context.Context, f *Factory, c *cluster.C
 	}
 	for i, l := range listeners {
 		if err := announce(f, l, remotePort(ingress, o.forwards[i].remote)); err != nil {
+			return err
+		}
+	}
+	if o.tls {
+		if err := announceTLS(f, listeners); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,10 @@ import (
 // 8 the bodies of requests and answers, Secrets among them.
 const maxLogLevel = 6
 
+// clientLogLevel is from when on the Kubernetes client logs, too. Below it
+// would add nothing but a list of its feature gates.
+const clientLogLevel = 4
+
 // Run carries out a command line; args[0] is the name of the program. The
 // result is the exit code.
 func Run(ctx context.Context, args []string, streams ui.Streams, env Environment) int {
@@ -93,6 +97,11 @@ func verbs(f *Factory) []*cobra.Command {
 		newSetupCommand(f),
 		newTeardownCommand(f),
 		newStatusCommand(f),
+		newCookieCommand(f),
+		newLoginCommand(f),
+		newLogoutCommand(f),
+		newTokenCommand(f),
+		newRunCommand(f),
 		newPortForwardCommand(f),
 		newCACommand(f),
 		newVersionCommand(f),
@@ -112,6 +121,9 @@ func addLogLevel(root *cobra.Command, f *Factory) {
 		}
 		flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 		klog.InitFlags(flags)
+		if f.Verbosity < clientLogLevel {
+			return nil
+		}
 		return flags.Set("v", strconv.Itoa(int(f.Verbosity)))
 	}
 }

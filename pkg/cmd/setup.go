@@ -53,7 +53,8 @@ func newSetupCommand(f *Factory) *cobra.Command {
 			"an HTTPS server to Kubeflow's Istio Gateway. What would be done is shown first. The result is " +
 			"verified through the API server: every gateway pod must serve the certificate, and the login " +
 			"must guard the new door.\n\n" +
-			"Run again, it changes nothing. 'teardown' takes all of it back.",
+			"Run again, it changes nothing. 'teardown' takes all of it back. Where the cluster may not be changed, " +
+			"'port-forward --tls' ends TLS on this computer.",
 		Example: fmt.Sprintf(`
 			# For localhost, as with port-forward
 			%[1]s setup
@@ -73,7 +74,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 				return err
 			}
 			defer o.setup.Dialer.Close()
-			return o.run(c.Context())
+			return offerForward(o.run(c.Context()))
 		},
 	}
 	o.targetFlags.add(c)

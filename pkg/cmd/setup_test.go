@@ -370,7 +370,7 @@ func TestCAOutputs(t *testing.T) {
 			"": pem, "fingerprint": authority.Fingerprint() + "\n", "bundle": "roots\n" + pem,
 			"path": d.home.CertificatePath(authority.Fingerprint()) + "\n", "text": ca.Text(authority.Certificate),
 		} {
-			got, err := (&caOptions{output: output, factory: d.factory}).render(authority, d.home)
+			got, err := (&caOptions{output: output, factory: d.factory}).render(authority.Authority, func() (string, error) { return keep(authority, d.home) })
 			if err != nil || string(got) != wanted {
 				t.Errorf("%q: %q, %v", output, got, err)
 			}

@@ -32,7 +32,7 @@ func (l *Listener) handshake(ctx context.Context, accepted net.Conn) (net.Conn, 
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("TLS with a client on %s: %w", accepted.LocalAddr(), err)
+		return nil, fmt.Errorf("a client on %s broke TLS off, as those do that do not trust the CA: %w", accepted.LocalAddr(), err)
 	}
 	return inside, nil
 }

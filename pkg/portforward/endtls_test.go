@@ -102,7 +102,7 @@ func TestEndTLSReportsDistrust(t *testing.T) {
 		_ = conn.Close()
 		t.Fatal("a client took a certificate that it cannot know")
 	}
-	if err := <-reported; !strings.Contains(err.Error(), "TLS with a client") || !strings.Contains(err.Error(), "certificate") {
+	if err := <-reported; !strings.Contains(err.Error(), "broke TLS off") || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("reported: %v", err)
 	}
 }
