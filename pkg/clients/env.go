@@ -91,15 +91,20 @@ func assignPowerShell(name, value string) (string, error) {
 
 // assignDotenv writes what the readers of .env files agree about: within
 // single quotes everything is literal, within double quotes all but " \ $ `.
-// They differ about escapes, so a value that needs one cannot be written;
-// python-dotenv also replaces ${NAME} within single quotes.
+// They differ about escapes, so a value that needs one cannot be written.
 func assignDotenv(name, value string) (string, error) {
 	switch {
-	case !strings.Contains(value, "'") && !strings.Contains(value, "${") && !strings.Contains(value, `\\`):
+	case !strings.Contains(value, "'") && !isSpecialToPython(value):
 		return name + "='" + value + "'", nil
 	case !strings.ContainsAny(value, "\"\\$`"):
 		return name + `="` + value + `"`, nil
 	}
 	return "", fault.New(fault.Usage, "take --shell posix, fish or powershell",
 		"programs that read .env files would understand the value of %s in different ways", name)
+}
+
+// isSpecialToPython: even within single quotes python-dotenv replaces ${NAME}
+// and knows \\ and \' (variables.py and parser.py, 1.2).
+func isSpecialToPython(value string) bool {
+	return strings.Contains(value, "${") || strings.Contains(value, `\\`) || strings.HasSuffix(value, `\`)
 }

@@ -71,7 +71,8 @@ func RemoveKFPContext(path string, isOurs func(cookie string) bool) (removed boo
 		return false, nil
 	}
 	delete(settings, kfpCookie)
-	if len(settings) > 1 || settings.text(kfpNamespace) != "" { // the user's own
+	namespace, there := settings[kfpNamespace]
+	if len(settings) > 1 || len(settings) == 1 && !there || there && string(namespace) != `""` {
 		return true, settings.write(path)
 	}
 	if err := os.Remove(path); err != nil {

@@ -68,7 +68,7 @@ func pairs(header, domain string) []pasted {
 
 // oauth2ProxyValue is base64 of the encrypted session, the time at which it was
 // issued, and base64 of the signature (oauth2-proxy, encryption.SignedValue).
-var oauth2ProxyValue = regexp.MustCompile(`^[A-Za-z0-9_=+/-]+\|\d{9,12}\|[A-Za-z0-9_=+/-]+$`)
+var oauth2ProxyValue = regexp.MustCompile(`^[A-Za-z0-9_+/-]+={0,2}\|\d{9,12}\|[A-Za-z0-9_+/-]+={0,2}$`)
 
 // authServiceValue is base64 (gorilla/securecookie). The real ones have less
 // than 200 characters; a part of a split cookie looks alike, but has thousands.

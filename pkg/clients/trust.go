@@ -82,6 +82,7 @@ func (t *trust) roots(variable, source string) []byte {
 	roots, err := readRoots(source)
 	if err != nil {
 		t.logf("%s names roots that cannot be read; the command finds Kubeflow's CA alone in it: %v", variable, err)
+		return nil
 	}
 	return roots
 }
@@ -93,6 +94,7 @@ func (t *trust) systemRoots() []byte {
 	roots, err := t.env.SystemRoots()
 	if err != nil {
 		t.logf("the command may trust Kubeflow's CA alone, and not the rest of the web: %v", err)
+		return nil
 	}
 	return roots
 }
