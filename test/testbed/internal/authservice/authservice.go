@@ -112,7 +112,7 @@ func (s *Server) skipped(path string) bool {
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	io.WriteString(w, text)
+	w.Write([]byte(text))
 }
 
 // noting remembers the status for the log.
