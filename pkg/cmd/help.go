@@ -86,7 +86,7 @@ func ownFlags(c *cobra.Command) *pflag.FlagSet {
 
 func usageLine(c *cobra.Command) string {
 	line := c.Parent().CommandPath() + " " + c.Use
-	if ownFlags(c).HasAvailableFlags() {
+	if !c.DisableFlagsInUseLine && ownFlags(c).HasAvailableFlags() {
 		line += " [options]"
 	}
 	return line

@@ -1,12 +1,19 @@
 package cmd
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
 
 func TestParseForward(t *testing.T) {
@@ -89,5 +96,61 @@ func TestPortForwardRefusals(t *testing.T) {
 				t.Errorf("code %d, stdout %q, stderr %q; want code %d and %q", got.code, got.out, got.err, tc.code, tc.err)
 			}
 		})
+	}
+}
+
+func TestPortForwardTLS(t *testing.T) {
+	o := &portForwardOptions{tls: true}
+	if err := o.parse(nil); err != nil || len(o.forwards) != 1 || o.forwards[0] != (forward{8443, "80"}) {
+		t.Errorf("without an argument: %+v, %v", o.forwards, err)
+	}
+	for _, arg := range []string{"8443:443", ":https", "443"} {
+		got := run(t, "port-forward", "--kubeconfig", deadCluster(t), "--tls", arg)
+		if got.code != exitUsage || !strings.Contains(got.err, "ends TLS itself") {
+			t.Errorf("%s: code %d, stderr %q", arg, got.code, got.err)
+		}
+	}
+}
+
+func TestAnnounceTLS(t *testing.T) {
+	var said bytes.Buffer
+	home := t.TempDir()
+	f := newFactory("kubectl-kftls", ui.Streams{Out: io.Discard, Err: &said, In: strings.NewReader("")},
+		Environment{Get: func(name string) string { return map[string]string{"KFTLS_HOME": home}[name] }})
+	l, err := portforward.Listen(t.Context(), []string{"127.0.0.1", "127.0.0.2"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if err := (&portForwardOptions{}).endTLS(f, []*portforward.Listener{l}); err != nil {
+		t.Fatal(err)
+	}
+	if err := announceTLS(f, []*portforward.Listener{l}); err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(home, "local-ca", "ca.crt")
+	want := fmt.Sprintf("TLS ends here. Clients must trust this computer's CA: %[1]s\n  curl --cacert %[1]s https://localhost:%[2]d/\n",
+		ca, l.Addresses()[0].Port())
+	if said.String() != want {
+		t.Errorf("said %q, want %q", said.String(), want)
+	}
+}
+
+// TestLocalTLS: the certificate has the addresses that are listened on.
+func TestLocalTLS(t *testing.T) {
+	home := t.TempDir()
+	f := newFactory("kubectl-kftls", ui.Streams{}, Environment{Get: func(string) string { return home }})
+	config, err := f.localTLS(netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := config.Certificates[0].Leaf
+	for _, name := range []string{"localhost", "127.0.0.1", "::1", "192.0.2.7"} {
+		if err := leaf.VerifyHostname(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(leaf.IPAddresses) != 3 {
+		t.Errorf("addresses %v", leaf.IPAddresses)
 	}
 }

@@ -27,7 +27,10 @@ type runOptions struct {
 func newRunCommand(f *Factory) *cobra.Command {
 	o := &runOptions{factory: f}
 	c := &cobra.Command{
-		Use:   "run [options] -- COMMAND [ARG...]",
+		Use: "run [options] -- COMMAND [ARG...]",
+
+		DisableFlagsInUseLine: true, // they stand in it
+
 		Short: "Run a command that reaches Kubeflow without certificate or cookie",
 		Long: "Run a command with a way to Kubeflow of its own: a local address, in KFTLS_URL, that adds your session to " +
 			"every request. It is there as long as the command, and answers you alone; where the system does not tell " +
@@ -61,7 +64,7 @@ func newRunCommand(f *Factory) *cobra.Command {
 	}
 	o.add(c)
 	c.Flags().BoolVar(&o.plain, "http", false,
-		"If true, the local address speaks plain HTTP, for clients that take no CA. What leaves this computer is encrypted all the same")
+		"If true, the local address speaks plain HTTP, for clients that take no CA. The way through the API server is encrypted all the same")
 	c.Flags().SetInterspersed(false) // what follows the command is the command's
 	return c
 }
