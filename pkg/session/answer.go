@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,10 +165,8 @@ func (a *answer) words() string {
 	switch {
 	case a.location != nil:
 		return "" // its body repeats the Location, secrets included
-	case a.isHTML() && a.page.message != "":
-		return a.page.message
 	case a.isHTML():
-		return firstOf(a.page.heading, a.page.title)
+		return cmp.Or(a.page.content, a.page.message, a.page.heading, a.page.title)
 	}
 	return printable(string(a.body[:min(len(a.body), 4*maxText)]))
 }

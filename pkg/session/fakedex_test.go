@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"html"
@@ -156,7 +157,7 @@ func (d *fakeDex) form(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 func (d *fakeDex) answerForm(w http.ResponseWriter, r *http.Request, c fakeConnector, id string) {
-	prompt := firstOf(c.prompt, "Email Address")
+	prompt := cmp.Or(c.prompt, "Email Address")
 	if r.Method == http.MethodGet {
 		writePage(w, http.StatusOK, d.passwordPage(r, prompt, ""))
 		return

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -80,7 +81,7 @@ func (w *walk) consentOf(a *answer) Consent {
 	}
 	name, _, _ := strings.Cut(a.page.intro, " would like to")
 	ask := Consent{
-		Client: firstOf(name, "a client without a name"),
+		Client: cmp.Or(name, "a client without a name"),
 		Scopes: strings.Fields(printable(query.Get("scope"))),
 	}
 	ask.Expected = query.Get("client_id") == kubeflowClient && len(ask.Scopes) > 0

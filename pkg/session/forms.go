@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 )
@@ -38,7 +39,7 @@ func (f form) fill(k Credentials) url.Values {
 	values := f.values()
 	login, _ := f.input(isLogin)
 	password, _ := f.input(isPassword)
-	values.Set(firstOf(login.name, "login"), k.Login)
+	values.Set(cmp.Or(login.name, "login"), k.Login)
 	values.Set(password.name, k.Password)
 	return values
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
-func local() []fakeConnector { return []fakeConnector{{Connector: Connector{ID: "local", Name: "Email"}}} }
+func local() []fakeConnector {
+	return []fakeConnector{{Connector: Connector{ID: "local", Name: "Email"}}}
+}
 
 func several() []fakeConnector {
 	return append([]fakeConnector{{Connector: Connector{ID: "corp/ldap", Name: "LDAP"}, prompt: "Username"}}, local()...)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -15,6 +16,8 @@ type page struct {
 	// heading is the first h1 or h2, and message the first paragraph after it:
 	// Dex's error pages consist of these.
 	heading, message string
+	// content is the message of oauth2-proxy's error page.
+	content string
 	// refusal is the text of Dex's login-error box.
 	refusal string
 	// intro is the text before a list: "X would like to:" on the approval page.
@@ -57,12 +60,12 @@ func parsePage(body []byte) *page {
 func (p *page) take(node *html.Node) {
 	switch node.DataAtom {
 	case atom.Title:
-		p.title = firstOf(p.title, text(node))
+		p.title = cmp.Or(p.title, text(node))
 	case atom.H1, atom.H2:
-		p.heading = firstOf(p.heading, text(node))
+		p.heading = cmp.Or(p.heading, text(node))
 	case atom.P:
 		if p.heading != "" {
-			p.message = firstOf(p.message, text(node))
+			p.message = cmp.Or(p.message, text(node))
 		}
 	case atom.A:
 		p.links = append(p.links, link{attribute(node, "href"), text(node)})
@@ -73,13 +76,13 @@ func (p *page) take(node *html.Node) {
 	}
 	switch {
 	case attribute(node, "id") == "login-error":
-		p.refusal = firstOf(p.refusal, text(node))
+		p.refusal = cmp.Or(p.refusal, text(node))
 	case node.Data == "main-page": // the element that centraldashboard's index.html consists of
 		p.isDashboard = true
 	case attribute(node, "class") == "dex-subtle-text":
-		p.intro = firstOf(p.intro, text(node))
-	case attribute(node, "class") == "content": // oauth2-proxy's error page
-		p.message = firstOf(p.message, text(node))
+		p.intro = cmp.Or(p.intro, text(node))
+	case attribute(node, "class") == "content":
+		p.content = cmp.Or(p.content, text(node))
 	}
 }
 
@@ -161,11 +164,4 @@ func text(node *html.Node) string {
 		}
 	}
 	return printable(strings.Join(words, " "))
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

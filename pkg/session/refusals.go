@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ const (
 
 // refused tells of a login and password that the form was shown again for.
 func (w *walk) refused(a *answer) error {
-	words := firstOf(a.page.refusal, "the form is shown again")
+	words := cmp.Or(a.page.refusal, "the form is shown again")
 	return fault.New(fault.LoginRefused, "check login and password; the login form in a browser takes the same ones",
 		"%s refuses the login %q: %s", originOf(a.call.url), w.credentials.Login, strings.TrimSuffix(words, "."))
 }
@@ -112,7 +113,12 @@ func (c *Client) unexpected(a *answer) error {
 	if words := a.words(); words != "" {
 		what += " " + words
 	}
-	if a.call.stage == stageStart {
+	switch {
+	case a.says("OIDC Setup is not complete"):
+		return fault.New(fault.LoginFailed, "it waits for Dex: "+dexLog, "the AuthService of %s is not ready: %s", originOf(a.call.url), what)
+	case a.call.stage == stageStart && a.status >= 500:
+		return fault.New(fault.LoginFailed, "kubectl kftls status says what stands", "the front door %s is broken: %s", shown(a.call.url), what)
+	case a.call.stage == stageStart:
 		return fault.New(fault.NotKubeflow, stepHint, "%s: this is not Kubeflow, or its front door is broken: %s", shown(a.call.url), what)
 	}
 	return fault.New(fault.LoginFailed, stepHint, "%s: %s was answered by %s", a.call.stage, shown(a.call.url), what)

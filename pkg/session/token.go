@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -61,7 +62,7 @@ func (c *Client) parseIDToken(raw string, skew time.Duration) (*IDToken, error) 
 		return nil, notAToken(c)
 	}
 	token := &IDToken{Raw: raw, Issuer: printable(claims.Issuer)}
-	token.User = printable(firstOf(claims.Email, firstOf(claims.Name, claims.Subject)))
+	token.User = printable(cmp.Or(claims.Email, claims.Name, claims.Subject))
 	if claims.Expires > 0 && claims.Expires < 1<<40 {
 		token.Expires = time.Unix(int64(claims.Expires), 0).Add(-skew)
 	}
@@ -96,7 +97,7 @@ func (c *Client) CheckBearer(ctx context.Context, token string) error {
 	case a.kind == kindHealth, a.kind == kindDashboard:
 		return nil
 	case a.kind == kindSignIn, a.kind == kindRedirect, a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
-		return fault.New(fault.LoginRefused, "", "%s refuses the token: %d %s", door, a.status, firstOf(a.words(), "without a word"))
+		return fault.New(fault.LoginRefused, "", "%s refuses the token: %d %s", door, a.status, cmp.Or(a.words(), "without a word"))
 	}
 	return c.unexpected(a)
 }

@@ -147,7 +147,7 @@ func (w *walk) postNotUnderstood(a *answer) bool {
 
 // enter goes from oauth2-proxy's wall to its start.
 func (w *walk) enter(a *answer) (*call, error) {
-	if a.call.stage != stageStart || a.call.url.Path != "/" && a.kind != kindSignIn || w.era == EraOAuth2Proxy {
+	if a.call.stage != stageStart || w.era == EraOAuth2Proxy {
 		return nil, w.failure(a)
 	}
 	w.era = EraOAuth2Proxy
@@ -165,10 +165,14 @@ func (w *walk) end(ctx context.Context, a *answer) (*call, error) {
 	switch {
 	case a.call.stage == stageCallback && a.status < 400:
 		return nil, w.finish(a)
-	case a.call.stage != stageStart, !a.isBehindLogin() && a.status != http.StatusNotFound:
+	case a.call.stage != stageStart || a.call.url.Path != "/", !a.isBehindLogin() && a.status != http.StatusNotFound:
 		return nil, w.failure(a)
 	}
-	if _, err := w.Check(ctx, nil); err != nil {
+	switch _, err := w.Check(ctx, nil); {
+	case fault.ReasonOf(err) == fault.LoginNeeded: // the front page alone is open
+		w.wall = ""
+		return w.get(stageStart, w.path(healthPath)), nil
+	case err != nil:
 		return nil, err
 	}
 	w.open, w.done = true, true
