@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"up --replicas 0", 2, "--replicas is from 1 to 8, not 0"},
 		{"up --replicas 9", 2, "--replicas is from 1 to 8, not 9"},
-		{"up --profile nonsense", 2, "there are kubeflow-26.03"},
+		{"up --profile nonsense", 2, "there are kubeflow-1.8, kubeflow-1.9.0, kubeflow-26.03"},
 		{"up --readiness-lag -1s", 2, "may not be negative"},
 		{"up --timeout 0s", 2, "must be positive"},
 		{"up extra", 2, "unknown command"},
