@@ -26,11 +26,26 @@ func SystemKeyring() Keyring { return systemKeyring{} }
 
 type systemKeyring struct{}
 
-func (systemKeyring) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+func (systemKeyring) Get(service, user string) (string, error) {
+	if err := findKeyring(); err != nil {
+		return "", err
+	}
+	return keyring.Get(service, user)
+}
+
 func (systemKeyring) Set(service, user, secret string) error {
+	if err := findKeyring(); err != nil {
+		return err
+	}
 	return keyring.Set(service, user, secret)
 }
-func (systemKeyring) Delete(service, user string) error { return keyring.Delete(service, user) }
+
+func (systemKeyring) Delete(service, user string) error {
+	if err := findKeyring(); err != nil {
+		return err
+	}
+	return keyring.Delete(service, user)
+}
 
 const (
 	// keyringService is the name that keyring managers show.
@@ -47,23 +62,24 @@ type keySafe struct {
 	user string
 }
 
-// key returns the key; makeNew draws one where there is none.
-func (s keySafe) key(ctx context.Context, makeNew bool) ([]byte, error) {
+// errNoKey is a keyring that answers, and holds no key of ours.
+var errNoKey = errors.New("it holds no key of ours")
+
+// key returns the key. Where there is none a new one is drawn, or the error is
+// errNoKey.
+func (s keySafe) key(ctx context.Context, draw bool) ([]byte, error) {
 	text, err := within(ctx, func() (string, error) { return s.ring.Get(keyringService, s.user) })
-	switch {
-	case errors.Is(err, keyring.ErrNotFound) && makeNew:
-		return s.draw(ctx)
-	case err != nil:
+	if err != nil && !errors.Is(err, keyring.ErrNotFound) {
 		return nil, fmt.Errorf("ask the system's keyring: %w", err)
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(key) != keyBytes {
-		if makeNew {
-			return s.draw(ctx)
-		}
-		return nil, errors.New("the keyring's entry is not a key of ours")
+	switch {
+	case err == nil && len(key) == keyBytes:
+		return key, nil
+	case draw:
+		return s.draw(ctx)
 	}
-	return key, nil
+	return nil, fmt.Errorf("ask the system's keyring: %w", errNoKey)
 }
 
 // draw makes a new key. What was encrypted with another one is lost with it.
@@ -91,7 +107,8 @@ func (s keySafe) forget(ctx context.Context) error {
 }
 
 // within calls the keyring with a limit. Its library takes no context: a call
-// that hangs is left to the end of the process.
+// that hangs is left to the end of the process. It also takes what the other end
+// of D-Bus says for well-formed, and panics where it is not.
 func within(ctx context.Context, call func() (string, error)) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, keyringLimit, fmt.Errorf("no answer within %s", keyringLimit))
 	defer cancel()
@@ -101,8 +118,14 @@ func within(ctx context.Context, call func() (string, error)) (string, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		text, err := call()
-		done <- result{text, err}
+		var r result
+		defer func() {
+			if recover() != nil {
+				r = result{err: errors.New("it gave an answer that makes no sense")}
+			}
+			done <- r
+		}()
+		r.text, r.err = call()
 	}()
 	select {
 	case <-ctx.Done():

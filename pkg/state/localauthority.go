@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,7 @@ func (h *Home) LocalAuthority(now time.Time) (*ca.Authority, error) {
 	if kept, err := h.readLocal(now); err == nil {
 		return kept, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), moveLimit)
-	defer cancel()
-	unlock, err := h.Lock(ctx)
+	unlock, err := h.lockShortly(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -41,19 +40,16 @@ var errExpired = errors.New("it has expired")
 
 func (h *Home) readLocal(now time.Time) (*ca.Authority, error) {
 	dir := filepath.Join(h.dir, localDir)
-	certificate, err := os.ReadFile(filepath.Join(dir, certificateFile))
-	if err != nil {
+	kept, err := readAuthority(dir)
+	switch {
+	case err != nil:
 		return nil, err
+	case kept.Key == nil:
+		return nil, fmt.Errorf("its key is not there: %w", fs.ErrNotExist)
+	case kept.Expired(now):
+		return nil, errExpired
 	}
-	key, err := os.ReadFile(filepath.Join(dir, keyFile))
-	if err != nil {
-		return nil, err
-	}
-	kept, err := ca.ParseAuthority(certificate, key)
-	if err == nil && kept.Expired(now) {
-		err = errExpired
-	}
-	return kept, err
+	return kept, nil
 }
 
 // makeLocal makes the CA, unless another process just did. A broken one is not
@@ -65,7 +61,8 @@ func (h *Home) makeLocal(now time.Time) (*ca.Authority, error) {
 	case err == nil:
 		return kept, nil
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errExpired):
-		return nil, fault.New(fault.LocalState, "if nothing trusts it any more, delete the folder, and a new CA is made",
+		return nil, fault.New(fault.LocalState,
+			cmp.Or(fault.HintOf(err), "if nothing trusts it any more, delete the folder, and a new CA is made"),
 			"read this computer's own CA in %s: %w", dir, err)
 	}
 	made, err := ca.NewAuthority(ca.AuthorityOptions{Permit: ca.DefaultNames(), Now: now})
@@ -86,4 +83,15 @@ func (h *Home) makeLocal(now time.Time) (*ca.Authority, error) {
 		return nil, fault.New(fault.LocalState, elsewhere, "keep this computer's own CA in %s: %w", dir, err)
 	}
 	return made, nil
+}
+
+// LocalLeaf is a new certificate of this computer's own CA for localhost,
+// 127.0.0.1 and ::1, and its key. It is held in memory only: to make one takes
+// less than a millisecond, and what is on no disk need not be renewed or guarded.
+func (h *Home) LocalLeaf(now time.Time) (*ca.Leaf, error) {
+	authority, err := h.LocalAuthority(now)
+	if err != nil {
+		return nil, err
+	}
+	return authority.NewLeaf(ca.LeafOptions{Names: ca.DefaultNames(), Now: now})
 }

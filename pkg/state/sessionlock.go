@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -50,6 +50,9 @@ const (
 	// It is only spent where somebody was refused.
 	refusalRounds = 600_000
 	refusalBytes  = 32
+	// refusalsKept bounds the different passwords that are remembered, and with
+	// them the hashes that a waiting process computes.
+	refusalsKept = 4
 )
 
 // refusal tells those who waited which password was refused, without holding it.
@@ -64,20 +67,28 @@ type refusal struct {
 // waited for the lock, and what was said to them. A directory that locks
 // accounts after a few tries then sees one.
 func (l *SessionLock) Refusal(password string) (text string, refused bool) {
-	content, err := os.ReadFile(l.refused)
-	if err != nil {
-		return "", false
-	}
-	var r refusal
-	if json.Unmarshal(content, &r) != nil || r.At.Before(l.began) {
+	noted := l.whileWaiting()
+	if len(noted) == 0 {
 		_ = os.Remove(l.refused) // of no use to anybody who comes later
-		return "", false
 	}
-	hash, err := hashPassword(password, r.Salt)
-	if err != nil || subtle.ConstantTimeCompare(hash, r.Hash) != 1 {
-		return "", false
+	for _, r := range noted {
+		hash, err := hashPassword(password, r.Salt)
+		if err == nil && subtle.ConstantTimeCompare(hash, r.Hash) == 1 {
+			return r.Text, true
+		}
 	}
-	return r.Text, true
+	return "", false
+}
+
+// whileWaiting returns the refusals of passwords since this process asked for
+// the lock.
+func (l *SessionLock) whileWaiting() []refusal {
+	var noted []refusal
+	content, err := os.ReadFile(l.refused)
+	if err != nil || json.Unmarshal(content, &noted) != nil {
+		return nil
+	}
+	return slices.DeleteFunc(noted, func(r refusal) bool { return r.At.Before(l.began) })
 }
 
 // NoteRefusal tells those who wait for the lock that a password was refused.
@@ -90,7 +101,8 @@ func (l *SessionLock) NoteRefusal(password, text string) error {
 	if err != nil {
 		return err
 	}
-	content, err := json.Marshal(refusal{time.Now(), salt, hash, text})
+	noted := append(l.whileWaiting(), refusal{time.Now(), salt, hash, text})
+	content, err := json.Marshal(noted[max(0, len(noted)-refusalsKept):])
 	if err == nil {
 		err = replaceFile(l.refused, content, keyMode)
 	}
@@ -99,17 +111,4 @@ func (l *SessionLock) NoteRefusal(password, text string) error {
 
 func hashPassword(password string, salt []byte) ([]byte, error) {
 	return pbkdf2.Key(sha256.New, password, salt, refusalRounds, refusalBytes)
-}
-
-// sweep removes refusals that nobody waits for any more.
-func (s *Sessions) sweep(now time.Time) {
-	files, err := filepath.Glob(filepath.Join(s.dir, "*"+refusalSuffix))
-	if err != nil {
-		return
-	}
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && now.Sub(info.ModTime()).Abs() > refusalLife {
-			_ = os.Remove(file) // the next run tries again
-		}
-	}
 }

@@ -1,9 +1,10 @@
 package state
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,7 @@ type SessionID struct {
 // Sessions are the sessions kept on this computer. What a session is, is the
 // caller's affair: here it is bytes. Several processes may use them at once.
 type Sessions struct {
+	home    *Home
 	dir     string
 	storage Storage
 	key     []byte // of StorageKeyring
@@ -52,20 +54,42 @@ func (s *Sessions) Load(id SessionID) ([]byte, error) {
 }
 
 // Save keeps a session in the place of an earlier one. With StorageNone it does
-// nothing.
+// nothing. It fails where another process has changed the storage in the
+// meantime: a copy in the old place would stay there.
 func (s *Sessions) Save(id SessionID, data []byte) error {
 	if s.storage == StorageNone {
 		return nil
 	}
+	return s.locked(func() error {
+		if now := remembered(s.dir); now != s.storage {
+			return fault.New(fault.LocalState, "run the command again",
+				"keep the session of %s: another run has changed the storage from %s to %s", id.Login, s.storage, cmp.Or(now, "nothing"))
+		}
+		return s.write(id, data)
+	})
+}
+
+// Delete forgets a session; there need not be one.
+func (s *Sessions) Delete(id SessionID) error {
+	return s.locked(func() error { return removeFile(s.path(id)) })
+}
+
+// locked keeps a change of one session apart from a move of all of them.
+func (s *Sessions) locked(change func() error) error {
+	unlock, err := s.home.lockShortly(context.Background())
+	if err != nil {
+		return err
+	}
+	return errors.Join(change(), unlock())
+}
+
+func (s *Sessions) write(id SessionID, data []byte) error {
 	content, err := s.seal(record{id, data})
 	if err == nil {
 		err = replaceFile(s.path(id), content, keyMode)
 	}
 	return fault.Wrap(fault.LocalState, elsewhere, wrap("keep the session of "+id.Login, err))
 }
-
-// Delete forgets a session; there need not be one.
-func (s *Sessions) Delete(id SessionID) error { return removeFile(s.path(id)) }
 
 // List returns the sessions of an endpoint ("" of all) that can be read, sorted
 // by endpoint and login.
@@ -85,9 +109,19 @@ func (s *Sessions) List(endpoint string) ([]SessionID, error) {
 	return ids, nil
 }
 
+// files does not use filepath.Glob: the path of the folder may hold a "[".
 func (s *Sessions) files() ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(s.dir, "*"+sessionSuffix))
-	return files, wrap("list the sessions", err)
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fault.New(fault.LocalState, elsewhere, "list the sessions: %w", err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), sessionSuffix) {
+			files = append(files, filepath.Join(s.dir, entry.Name()))
+		}
+	}
+	return files, nil
 }
 
 // path is the file of a session. Its name says nothing about whose it is.
@@ -120,47 +154,4 @@ func wrap(doing string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// box is the content of a file: the record, or with a key its encryption.
-type box struct {
-	Version int     `json:"version"`
-	Plain   *record `json:"plain,omitempty"`
-	Nonce   []byte  `json:"nonce,omitempty"`
-	Sealed  []byte  `json:"sealed,omitempty"`
-}
-
-const boxVersion = 1
-
-var errNotASession = errors.New("not a session of ours")
-
-func (s *Sessions) seal(r record) ([]byte, error) {
-	if s.storage != StorageKeyring {
-		return json.Marshal(box{Version: boxVersion, Plain: &r})
-	}
-	plain, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	nonce, sealed, err := encrypt(s.key, plain)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(box{Version: boxVersion, Nonce: nonce, Sealed: sealed})
-}
-
-func (s *Sessions) open(content []byte) (record, error) {
-	var b box
-	if json.Unmarshal(content, &b) != nil || b.Version != boxVersion {
-		return record{}, errNotASession
-	}
-	if b.Plain != nil {
-		return *b.Plain, nil
-	}
-	plain, err := decrypt(s.key, b.Nonce, b.Sealed)
-	if err != nil {
-		return record{}, err
-	}
-	var r record
-	return r, json.Unmarshal(plain, &r)
 }
