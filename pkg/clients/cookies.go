@@ -32,6 +32,13 @@ func isPrintable(s string) bool {
 	return true
 }
 
+// isHost tells that a cookie file can name the host, which is without brackets.
+// A dot in front would make it a whole domain, and names beyond ASCII are xn--…
+// there.
+func isHost(host string) bool {
+	return host != "" && host[0] != '.' && isPrintable(host) && !strings.ContainsAny(host, "[]")
+}
+
 // isLoopback tells whether a host, without port, is this computer. Python
 // calls localhost "localhost.local".
 func isLoopback(host string) bool {

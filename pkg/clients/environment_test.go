@@ -23,7 +23,8 @@ func TestEnvironment(t *testing.T) {
 		want map[string]string // "-" for not set
 	}{
 		"plain HTTP": {
-			[]string{"PATH=/bin", "SSL_CERT_FILE=/corp.pem", "KFTLS_CA_FILE=/outer", "KFTLS_COOKIE_FILE=/outer"}, plainHTTP,
+			[]string{"PATH=/bin", "SSL_CERT_FILE=/corp.pem", "KFTLS_CA_FILE=/outer", "KFTLS_COOKIE_FILE=/outer"},
+			plainHTTP,
 			map[string]string{
 				"PATH": "/bin", "KFTLS_URL": "http://localhost:41000", "KF_PIPELINES_ENDPOINT": "http://localhost:41000/pipeline",
 				"KFP_ENDPOINT": "http://localhost:41000/pipeline", "KFTLS_CA_FILE": "-", "KFTLS_COOKIE_FILE": "-",
@@ -33,15 +34,18 @@ func TestEnvironment(t *testing.T) {
 		},
 		"cookies": {nil, full, map[string]string{"KFTLS_COOKIE_FILE": "/run/cookies.txt"}},
 		"outer endpoints": {
-			[]string{"KFP_ENDPOINT=https://prod/pipeline", "KF_PIPELINES_ENDPOINT=https://prod/pipeline", "KFTLS_URL=a", "KFTLS_URL=b"}, full,
+			[]string{"KFP_ENDPOINT=https://prod/pipeline", "KF_PIPELINES_ENDPOINT=https://prod/pipeline", "KFTLS_URL=a", "KFTLS_URL=b"},
+			full,
 			map[string]string{"KFTLS_URL": "https://localhost:41000", "KFP_ENDPOINT": "https://localhost:41000/pipeline"},
 		},
 		"proxies, upper case": {
-			[]string{"NO_PROXY=.corp, 127.0.0.1"}, full,
+			[]string{"NO_PROXY=.corp, 127.0.0.1"},
+			full,
 			map[string]string{"NO_PROXY": ".corp,127.0.0.1,localhost,::1", "no_proxy": ".corp,127.0.0.1,localhost,::1"},
 		},
 		"proxies, both": {
-			[]string{"NO_PROXY=a", "no_proxy=b"}, full,
+			[]string{"NO_PROXY=a", "no_proxy=b"},
+			full,
 			map[string]string{"NO_PROXY": "a," + hosts, "no_proxy": "b," + hosts},
 		},
 		"proxies, none": {[]string{"no_proxy=*"}, full, map[string]string{"NO_PROXY": "*", "no_proxy": "*"}},
@@ -188,8 +192,10 @@ func TestEnvironmentNeedsTheCA(t *testing.T) {
 func TestClientsInTheEnvironment(t *testing.T) {
 	kubeflow, corp := newDoor(t, true), newDoor(t, true)
 	list, err := Environment(
-		[]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SSL_CERT_FILE=" + corp.caFile, "REQUESTS_CA_BUNDLE=" + corp.caFile,
-			"NODE_EXTRA_CA_CERTS=" + corp.caFile, "HTTPS_PROXY=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1"},
+		[]string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "SSL_CERT_FILE=" + corp.caFile, "REQUESTS_CA_BUNDLE=" + corp.caFile,
+			"NODE_EXTRA_CA_CERTS=" + corp.caFile, "HTTPS_PROXY=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1",
+		},
 		CommandEnv{URL: kubeflow.at("localhost"), CAFile: kubeflow.caFile, BundleDir: filepath.Join(t.TempDir(), "bundles")})
 	if err != nil {
 		t.Fatal(err)

@@ -94,7 +94,7 @@ type handover struct {
 
 func complete(h Handover, shell string) (*handover, error) {
 	target, err := url.Parse(h.URL)
-	if err != nil || target.Hostname() == "" || target.Scheme != "http" && target.Scheme != "https" {
+	if err != nil || !isHost(target.Hostname()) || target.Scheme != "http" && target.Scheme != "https" {
 		return nil, fault.New(fault.Usage, "such as https://localhost:8443", "%q is not the URL of a Kubeflow", h.URL)
 	}
 	if shell == "" {

@@ -108,16 +108,20 @@ func TestJSON(t *testing.T) {
 		"this run logged in": {loggedIn, map[string]any{
 			"endpoint_url": "https://localhost:8443", "redirect_url": "https://localhost/?a=b&c=d",
 			"dex_login_url": "https://localhost/dex/auth/local/login", "is_secured": true, "session_cookie": cookie,
-			"user": "user@example.com", "expiry": "2026-11-24T13:00:00Z"}},
+			"user": "user@example.com", "expiry": "2026-11-24T13:00:00Z",
+		}},
 		"stored": {handing(full), map[string]any{
 			"endpoint_url": "https://localhost:8443", "redirect_url": nil, "dex_login_url": nil, "is_secured": true,
-			"session_cookie": cookie, "user": "user@example.com", "expiry": "2026-11-24T13:00:00Z"}},
+			"session_cookie": cookie, "user": "user@example.com", "expiry": "2026-11-24T13:00:00Z",
+		}},
 		"imported, nothing known": {handing(unknown), map[string]any{
 			"endpoint_url": "https://localhost:8443", "redirect_url": nil, "dex_login_url": nil, "is_secured": true,
-			"session_cookie": cookie, "user": nil, "expiry": nil}},
+			"session_cookie": cookie, "user": nil, "expiry": nil,
+		}},
 		"no login": {handing(nil), map[string]any{
 			"endpoint_url": "https://localhost:8443", "redirect_url": nil, "dex_login_url": nil, "is_secured": false,
-			"session_cookie": nil, "user": nil, "expiry": nil}},
+			"session_cookie": nil, "user": nil, "expiry": nil,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := mustForm(t, "json", tt.in, "")
@@ -202,6 +206,8 @@ func TestFormRefuses(t *testing.T) {
 		"unknown shell":          {"env", "csh", handing(plain()), fault.Usage},
 		"no URL":                 {"json", "", at(""), fault.Usage},
 		"no scheme":              {"json", "", at("localhost:8443"), fault.Usage},
+		"a domain":               {"netscape", "", at("https://.example.com"), fault.Usage},
+		"beyond ASCII":           {"netscape", "", at("https://küche.example"), fault.Usage},
 		"another scheme":         {"json", "", at("ftp://localhost"), fault.Usage},
 		"a line in a value":      {"header", "", withValue("a", "SECRET\r\nX-Admin: 1"), fault.LoginFailed},
 		"another cookie in it":   {"", "", withValue("a", "SECRET; b=c"), fault.LoginFailed},

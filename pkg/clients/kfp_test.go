@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -106,11 +107,11 @@ func TestRemoveKFPContext(t *testing.T) {
 
 func TestKFPContextPath(t *testing.T) {
 	none := func(string) string { return "" }
-	if got, want := KFPContextPath("/home/u", none), filepath.Join("/home/u", ".config", "kfp", "context.json"); got != want {
+	if got, want := KFPContextPath("/home/u", none), filepath.FromSlash("/home/u/.config/kfp/context.json"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	elsewhere := func(string) string { return "/elsewhere" } // Python's ~ is the environment's
-	if got, want := KFPContextPath("/home/u", elsewhere), filepath.Join("/elsewhere", ".config", "kfp", "context.json"); got != want {
+	if got, want := KFPContextPath("/home/u", elsewhere), filepath.FromSlash("/elsewhere/.config/kfp/context.json"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -141,7 +142,7 @@ func wantJSON(t testing.TB, path, want string) {
 	}
 	a, _ := json.Marshal(got)
 	b, _ := json.Marshal(wanted)
-	if string(a) != string(b) {
+	if !bytes.Equal(a, b) {
 		t.Errorf("got %s, want %s", a, b)
 	}
 }

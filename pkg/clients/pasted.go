@@ -3,7 +3,6 @@ package clients
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -25,11 +24,6 @@ type pasted struct {
 	domain string
 	secure bool
 }
-
-// sessionName are the names that hold a session: Kubeflow's configuration of
-// oauth2-proxy (large sessions come in parts _0, _1, …), oauth2-proxy's own
-// default, and the AuthService.
-var sessionName = regexp.MustCompile(`^(?:(?:oauth2_proxy_kubeflow|_oauth2_proxy)(?:_\d+)?|authservice_session)$`)
 
 // ParsePasted reads the cookies of a session as people copy them: the value
 // alone, a Cookie header with or without "Cookie:", the headers of a request, a
@@ -93,7 +87,7 @@ func ofSession(found []pasted) ([]pasted, error) {
 	var known []pasted
 	var others []string
 	for _, p := range found {
-		if sessionName.MatchString(p.name) {
+		if session.IsSessionCookie(p.name) {
 			known = append(known, p)
 		} else if !slices.Contains(others, p.name) {
 			others = append(others, p.name)

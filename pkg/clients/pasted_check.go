@@ -51,7 +51,7 @@ func checkParts(cookies []session.Cookie) error {
 // cutPart takes "oauth2_proxy_kubeflow_1" apart.
 func cutPart(name string) (base string, number int, ok bool) {
 	at := strings.LastIndexByte(name, '_')
-	if at < 0 || !sessionName.MatchString(name) {
+	if at < 0 || !session.IsSessionCookie(name) {
 		return "", 0, false
 	}
 	number, err := strconv.Atoi(name[at+1:])

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 // readHeaders reads headers of which one or more are Cookie, the value of such
@@ -14,7 +15,8 @@ func readHeaders(text string) ([]pasted, error) {
 	var lines []string
 	for line := range strings.Lines(text) {
 		line = unquoted(strings.TrimSpace(line))
-		if line == "" {
+		// A line that is the header's name alone: copied from a table of headers.
+		if line == "" || strings.EqualFold(strings.TrimSuffix(line, ":"), "cookie") {
 			continue
 		}
 		lines = append(lines, line)
@@ -30,7 +32,7 @@ func readHeaders(text string) ([]pasted, error) {
 	}
 	for _, line := range lines {
 		cookies := pairs(line, "")
-		if len(cookies) == 0 || !sessionName.MatchString(cookies[0].name) {
+		if len(cookies) == 0 || !session.IsSessionCookie(cookies[0].name) {
 			return nil, fault.New(fault.Usage, pasteHint,
 				"the pasted text has %d lines and no Cookie header: a value must be on one line", len(lines))
 		}
@@ -98,5 +100,5 @@ func readLine(line string) ([]pasted, error) {
 // startsWithName tells a pair from a value that has = in it.
 func startsWithName(line string) bool {
 	name, _, _ := strings.Cut(line, "=")
-	return sessionName.MatchString(name)
+	return session.IsSessionCookie(name)
 }

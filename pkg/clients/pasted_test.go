@@ -38,6 +38,7 @@ func TestParsePasted(t *testing.T) {
 		"no name of the header": {"_ga=GA1.1; " + splitHeader + ";oauth2_proxy_kubeflow_csrf=x", "localhost", parts},
 		"all headers":           {"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: a=b\r\nCookie: " + splitHeader + "\r\n\r\n", "localhost", parts},
 		"crumbs of HTTP/2":      {"cookie: a=b\ncookie: oauth2_proxy_kubeflow_0=" + partZero + "\ncookie: oauth2_proxy_kubeflow_1=" + partOne, "", parts},
+		"a table of headers":    {"Cookie\n" + splitHeader, "localhost", parts},
 		"a line each":           {"oauth2_proxy_kubeflow_0=" + partZero + "\noauth2_proxy_kubeflow_1=" + partOne + "\n", "", parts},
 		"the same name twice":   {plainHeader + "; oauth2_proxy_kubeflow=older", "", one},
 		"byte order mark":       {"\ufeff" + plainHeader, "", one},
@@ -79,16 +80,20 @@ func TestParseCopiedRequests(t *testing.T) {
 		want []session.Cookie
 	}{
 		"Chrome, POSIX": {"curl 'https://localhost:8443/' \\\n  -H 'accept: text/html' \\\n  -b '_ga=1; " + splitHeader + "' \\\n  --compressed", split().Cookies},
-		"Firefox, POSIX": {"curl 'https://localhost:8443/?a=b' --compressed -H 'User-Agent: Mozilla/5.0 (X11)' -H 'Cookie: " + splitHeader + "'",
-			split().Cookies},
+		"Firefox, POSIX": {
+			"curl 'https://localhost:8443/?a=b' --compressed -H 'User-Agent: Mozilla/5.0 (X11)' -H 'Cookie: " + splitHeader + "'",
+			split().Cookies,
+		},
 		"Safari":                           {"curl 'https://localhost:8443/' \\\n-X 'GET' \\\n-H 'Cookie: " + plainHeader + "'", plain().Cookies},
 		"Chrome, POSIX, characters for $'": {`curl 'https://localhost:8443/' -b $'oauth2_proxy_kubeflow=a\u0021b|1795437600|c\'='`, bang},
 		"Chrome, cmd": {"curl ^\"https://localhost:8443/?a=b^&c=d^\" ^\r\n  -H ^\"accept: text/html^\" ^\r\n  -b ^\"_ga=^%^20; oauth2_proxy_kubeflow=" +
 			caretValue + "^\" ^\r\n  -H ^\"sec-ch-ua: ^\\^\"Chromium^\\^\";v=^\\^\"150^\\^\"^\"", plain().Cookies},
 		"Chrome of 2020, cmd":      {"curl \"https://localhost:8443/\" ^\n  -H \"Cookie: oauth2_proxy_kubeflow=" + caretValue + "\" ^\n  --compressed", plain().Cookies},
 		"Firefox before 2020, cmd": {`curl "https://localhost:8443/" -H "Accept: ""*/*""" -H "Cookie: ` + plainHeader + `"`, plain().Cookies},
-		"all requests": {"curl 'https://www.example.com/' -b 'oauth2_proxy_kubeflow=other' ;\ncurl 'https://localhost:8443/' -b '" + plainHeader + "'",
-			plain().Cookies},
+		"all requests": {
+			"curl 'https://www.example.com/' -b 'oauth2_proxy_kubeflow=other' ;\ncurl 'https://localhost:8443/' -b '" + plainHeader + "'",
+			plain().Cookies,
+		},
 		"PowerShell": {"$session = New-Object Microsoft.PowerShell.Commands.WebRequestSession\n$session.UserAgent = \"Mozilla\"\n" +
 			`$session.Cookies.Add((New-Object System.Net.Cookie("_ga", "GA1.1", "/", ".example.com")))` + "\n" +
 			"$session.Cookies.Add((New-Object System.Net.Cookie(\"oauth2_proxy_kubeflow\", \"a!b|1795437600|c'=\", \"/\", \"localhost\")))\n" +

@@ -69,7 +69,7 @@ func TestCurlReadsItsConfig(t *testing.T) {
 	d := newDoor(t, true)
 	h := d.handover("localhost", "split")
 	// A path that needs quoting is read through it.
-	h.CAFile = filepath.Join(t.TempDir(), `o"neil \t $x`, "ca.crt")
+	h.CAFile = t.TempDir() + `/o"neil \t $x.crt`
 	pem, err := os.ReadFile(d.caFile)
 	if err != nil {
 		t.Fatal(err)
