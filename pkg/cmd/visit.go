@@ -97,7 +97,11 @@ func (s *sessionFlags) consent(f *Factory) func(context.Context, session.Consent
 			return true, nil
 		}
 		if s.approve || !f.UI.CanAsk() {
-			return false, fault.New(fault.LoginNeeded, "look at what it asks for: approve it in a browser once, or on a terminal",
+			hint := "look at what it asks for: approve it in a browser once, or on a terminal"
+			if ask.Expected {
+				hint = "it is what Kubeflow always asks for: add --approve, or approve it on a terminal"
+			}
+			return false, fault.New(fault.LoginNeeded, hint,
 				"Dex asks whether %q may have %s, and nobody approved that", ask.Client, strings.Join(ask.Scopes, ", "))
 		}
 		answer, err := f.UI.Ask(ctx, fmt.Sprintf("Dex asks: may %q have %s? [y/N] ", ask.Client, strings.Join(ask.Scopes, ", ")))
@@ -238,6 +242,9 @@ func (v *visit) logIn(ctx context.Context, login string, before *session.Session
 			return nil, err
 		case look.Open:
 			return nil, session.ErrOpen
+		case look.Provider != "": // no password of the user's would be of use
+			return nil, fault.New(fault.LoginNeeded, "log in with a browser, and hand over its cookie: kubectl kftls cookie --import",
+				"the login of %s is at %s, which this program does not log in at", v.endpoint.Origin, look.Provider)
 		}
 		prompt = look.LoginPrompt
 		v.client.Known = session.Known{Era: look.Era, Connector: look.Connector}

@@ -224,29 +224,45 @@ func (s *secrets) leave(folder string) {
 // for. A command of a story that shows one on purpose says so by the name SHOWS.
 var givesSecrets = regexp.MustCompile(`kftls (cookie|token)\b|\bSHOWS=`)
 
+// commandLine is where a story's log shows the next command, and stream where
+// it shows an output. Both follow what a program printed, and stand on the same
+// line if that did not end with a newline.
+var (
+	commandLine = sync.OnceValue(func() *regexp.Regexp {
+		words := []string{
+			"cd", "chmod", "cmp", "cmpenv", "cp", "env", "exec", "exists", "grep", "kill", "mkdir", "mv", "rm", "skip",
+			"stderr", "stdin", "stdout", "stop", "symlink", "unquote", "wait",
+		}
+		for word := range commands {
+			words = append(words, word)
+		}
+		return regexp.MustCompile(`> (?:\[[^\]\n]+\] )*(?:[!?] )?(?:` + strings.Join(words, "|") + `)(?: .*)?\n$`)
+	})
+	streamLine = regexp.MustCompile(`\[(stdout|stderr)\]\n$`)
+)
+
 // keepLog takes a story's log apart: what each command printed where.
 func (s *secrets) keepLog(story, log string) {
-	command, stream := "", ""
+	command, stream := "", "log"
 	var text strings.Builder
 	flush := func() {
-		if text.Len() > 0 {
-			p := place{name: fmt.Sprintf("story %s, %s of %q", story, stream, command), text: text.String()}
-			if (stream == "stdout" || strings.HasPrefix(command, "terminal")) && givesSecrets.MatchString(command) {
-				p.allowed = sessions
-			}
-			s.keep(p)
+		p := place{name: fmt.Sprintf("story %s, %s of %q", story, stream, command), text: text.String()}
+		if (stream == "stdout" || strings.HasPrefix(command, "terminal")) && givesSecrets.MatchString(command) {
+			p.allowed = sessions
 		}
+		s.keep(p)
 		text.Reset()
 	}
 	for line := range strings.Lines(log) {
-		switch {
-		case strings.HasPrefix(line, "> "):
+		if at := commandLine().FindStringIndex(line); at != nil {
+			text.WriteString(line[:at[0]])
 			flush()
-			command, stream = strings.TrimSpace(line[2:]), "log"
-		case line == "[stdout]\n", line == "[stderr]\n":
+			command, stream = strings.TrimSpace(line[at[0]+2:]), "log"
+		} else if at := streamLine.FindStringSubmatchIndex(line); at != nil {
+			text.WriteString(line[:at[0]])
 			flush()
-			stream = strings.Trim(line, "[]\n")
-		default:
+			stream = line[at[2]:at[3]]
+		} else {
 			text.WriteString(line)
 		}
 	}
@@ -301,12 +317,20 @@ func TestSecretsAreFound(t *testing.T) {
 	if log := s.redact("> exec x\n" + cookie + "\n"); strings.Contains(log, cookie) {
 		t.Errorf("the log still shows the cookie: %s", log)
 	}
-	s.keepLog("s", "> exec kubectl kftls cookie\n[stdout]\n"+cookie+"\n[stderr]\nsigned in\n> exec kubectl kftls status\n[stdout]\n"+cookie+"\n")
-	var found []string
-	for _, p := range s.places {
-		found = append(found, s.find(p)...)
-	}
-	if len(found) != 1 || !strings.Contains(found[0], "kftls status") {
-		t.Errorf("findings in a log: %q", found)
+	for log, want := range map[string]string{
+		"> exec kubectl kftls cookie\n[stdout]\n%s\n[stderr]\nsigned in\n> exec kubectl kftls status\n[stdout]\nuser\n": "",
+		"> exec kubectl kftls cookie\n[stdout]\n-\n> exec kubectl kftls status\n[stdout]\n%s\n":                         `stdout of "exec kubectl kftls status"`,
+		"> exec kubectl kftls cookie\n[stdout]\n-> code 1 kubectl kftls status\n[stdout]\n%s":                           `stdout of "code 1 kubectl kftls status"`,
+		"> exec kubectl kftls cookie\n[stdout]\n-[stderr]\n%s\n":                                                        `stderr of "exec kubectl kftls cookie"`,
+	} {
+		s.places = nil
+		s.keepLog("s", fmt.Sprintf(log, cookie))
+		var found []string
+		for _, p := range s.places {
+			found = append(found, s.find(p)...)
+		}
+		if got := strings.Join(found, "\n"); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("the search of a log found %q, want %q", got, want)
+		}
 	}
 }
