@@ -4,8 +4,6 @@ package state
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,7 +78,7 @@ func withSecretService(t *testing.T) {
 	if err := h.RemoveSessions(t.Context(), SystemKeyring()); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(filepath.Join(h.Dir(), sessionsDir)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("after RemoveSessions: %v", err)
+	if isOnDisk(t, h) {
+		t.Error("after RemoveSessions the session is still there")
 	}
 }
