@@ -82,9 +82,12 @@ func overlay(base, change *unstructured.Unstructured, patch string) (*unstructur
 }
 
 func merge(base map[string]any, change *unstructured.Unstructured) (map[string]any, error) {
+	if !scheme.Scheme.Recognizes(change.GroupVersionKind()) {
+		return mergeMaps(base, change.Object), nil // a custom resource
+	}
 	typed, err := scheme.Scheme.New(change.GroupVersionKind())
 	if err != nil {
-		return mergeMaps(base, change.Object), nil // a custom resource
+		return nil, err
 	}
 	return strategicpatch.StrategicMergeMapPatch(base, change.Object, typed)
 }

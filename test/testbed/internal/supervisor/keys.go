@@ -41,13 +41,7 @@ func (s *Supervisor) waitKeys(ctx context.Context) error {
 	if !checksTokens(s.installed()) {
 		return nil
 	}
-	return poll(ctx, func(ctx context.Context) (string, error) {
-		lacks, err := s.lacksKeys(ctx)
-		if err != nil {
-			return err.Error(), nil // whom we asked may be away for a moment
-		}
-		return lacks, nil
-	})
+	return poll(ctx, s.lacksKeys)
 }
 
 // checksTokens tells whether there is a Dex, and the gateways check its tokens; the
@@ -69,7 +63,8 @@ func checksTokens(all []*unstructured.Unstructured) bool {
 	})
 }
 
-// lacksKeys tells which gateway does not have Dex's present keys.
+// lacksKeys tells which gateway does not have Dex's present keys. Whom it asks may be away for
+// a moment.
 func (s *Supervisor) lacksKeys(ctx context.Context) (string, error) {
 	address, ok := s.node.Resolve(keysHost, keysPort)
 	if !ok {
@@ -85,12 +80,12 @@ func (s *Supervisor) lacksKeys(ctx context.Context) (string, error) {
 		err = json.Unmarshal([]byte(data), &keys)
 	}
 	if err != nil {
-		return "", fmt.Errorf("ask Dex for its keys: %w", err)
+		return fmt.Sprintf("Dex does not tell its keys: %v", err), nil //nolint:nilerr // it is asked again
 	}
 	for _, envoy := range s.envoys() {
 		dump, err := ask(ctx, envoy.Admin+"/config_dump?resource=dynamic_listeners")
 		if err != nil {
-			return "", fmt.Errorf("ask %s for its configuration: %w", envoy.Pod, err)
+			return fmt.Sprintf("%s does not tell its configuration: %v", envoy.Pod, err), nil //nolint:nilerr // it is asked again
 		}
 		for _, key := range keys.Keys {
 			if !strings.Contains(dump, key.ID) {

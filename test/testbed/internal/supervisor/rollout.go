@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kftls/kubectl-kftls/test/testbed/internal/node"
@@ -70,11 +71,22 @@ func lacksDeployment(d *appsv1.Deployment) string {
 	case d.Generation > d.Status.ObservedGeneration:
 		return "is not looked at yet"
 	case d.Status.UpdatedReplicas < wanted:
-		return fmt.Sprintf("has %d of %d new pods", d.Status.UpdatedReplicas, wanted)
+		return fmt.Sprintf("has %d of %d new pods%s", d.Status.UpdatedReplicas, wanted, refusal(d))
 	case d.Status.Replicas > d.Status.UpdatedReplicas:
 		return fmt.Sprintf("still has %d old pods", d.Status.Replicas-d.Status.UpdatedReplicas)
 	case d.Status.AvailableReplicas < d.Status.UpdatedReplicas:
 		return fmt.Sprintf("has %d of %d pods ready", d.Status.AvailableReplicas, d.Status.UpdatedReplicas)
+	}
+	return ""
+}
+
+// refusal is why the API server takes no pods of a Deployment, such as the namespace's pod
+// security; "" if it does.
+func refusal(d *appsv1.Deployment) string {
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			return ": " + c.Message
+		}
 	}
 	return ""
 }
