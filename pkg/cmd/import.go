@@ -53,6 +53,9 @@ func (o *cookieOptions) importHost() string {
 // session where Kubeflow does not.
 func (o *cookieOptions) adopt(ctx context.Context, v *visit, cookies []session.Cookie) (*obtained, error) {
 	adopted, err := v.client.Adopt(ctx, cookies)
+	if fault.ReasonOf(err) == fault.LoginNeeded {
+		return nil, fault.Wrap(fault.LoginNeeded, "copy the cookie anew from a browser that is logged in at this Kubeflow", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -161,25 +161,43 @@ func (o *logoutOptions) forgetInKFP(chosen []keptSession) error {
 // signOut tells Kubeflow, as far as it can be reached, and says what stays
 // valid. On this computer the sessions are gone already.
 func (o *logoutOptions) signOut(ctx context.Context, chosen []keptSession) {
-	var way *endpoint.Endpoint
-	var unreachable error
-	if slices.ContainsFunc(chosen, o.isAlive) {
-		if way, unreachable = o.open(ctx, o.factory); unreachable == nil {
-			defer way.Close()
-		}
-	}
 	for _, k := range chosen {
 		o.factory.UI.Note("deleted the session of %s at %s", k.id.Login, k.place)
-		switch {
-		case !o.isAlive(k):
-		case unreachable != nil:
-			o.report(k, unreachable)
-		case endpoint.ParseKey(way.Key) != k.place:
-			o.report(k, errors.New("only the Kubeflow that the flags name is asked"))
-		default:
-			o.report(k, o.client(o.factory, way).SignOut(ctx, k.session))
+		if o.isAlive(k) {
+			o.report(k, o.signOutOf(ctx, k))
 		}
 	}
+}
+
+// signOutOf calls the sign-out of one session.
+func (o *logoutOptions) signOutOf(ctx context.Context, k keptSession) error {
+	way, err := o.wayTo(ctx, k.place)
+	if err != nil {
+		return err
+	}
+	defer way.Close()
+	return o.client(o.factory, way).SignOut(ctx, k.session)
+}
+
+// wayTo opens the way to a place: to any URL, and to the cluster that the flags
+// name.
+func (o *logoutOptions) wayTo(ctx context.Context, place endpoint.Place) (*endpoint.Endpoint, error) {
+	if place.URL != "" {
+		origin, err := endpoint.ParseURL(place.URL, true)
+		if err != nil {
+			return nil, err
+		}
+		return endpoint.Direct(origin, o.trust)
+	}
+	way, err := o.open(ctx, o.factory)
+	if err != nil {
+		return nil, err
+	}
+	if endpoint.ParseKey(way.Key) != place {
+		way.Close()
+		return nil, errors.New("only the cluster that the flags name is asked")
+	}
+	return way, nil
 }
 
 // isAlive tells that there is something to sign out of.
@@ -192,10 +210,10 @@ func (o *logoutOptions) report(k keptSession, err error) {
 	stays := until(k.session.Expires, o.factory.Now())
 	switch {
 	case err != nil:
-		o.factory.UI.Warn("%s is not signed out at Kubeflow, and copies of the cookie stay valid there%s: %v", k.id.Login, stays, err)
+		o.factory.UI.Warn("%s is not signed out at Kubeflow, and copies of the cookie stay valid there %s: %v", k.id.Login, stays, err)
 	case k.session.Era == session.EraAuthService:
 		o.factory.UI.Note("signed %s out: copies of the cookie are worth nothing any more", k.id.Login)
 	default:
-		o.factory.UI.Note("note: oauth2-proxy cannot revoke a session: copies of the cookie elsewhere stay valid%s", stays)
+		o.factory.UI.Note("note: oauth2-proxy cannot revoke a session: copies of the cookie elsewhere stay valid %s", stays)
 	}
 }

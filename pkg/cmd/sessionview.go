@@ -49,7 +49,7 @@ func readSession(store *state.Sessions, id state.SessionID) *session.Session {
 
 // describeSession says whose session it is, where, and until when.
 func describeSession(s *session.Session, now time.Time) string {
-	return fmt.Sprintf("%s at %s%s", who(loginOf(s), s.User), s.Origin, until(s.Expires, now))
+	return fmt.Sprintf("%s at %s, %s", who(loginOf(s), s.User), s.Origin, until(s.Expires, now))
 }
 
 // who names a login, and the user behind it where Kubeflow calls them otherwise.
@@ -60,15 +60,15 @@ func who(login, user string) string {
 	return login + " (" + user + ")"
 }
 
-// until is the end of a session for people, "" where it is not known.
+// until is the end of a session for people.
 func until(expires *time.Time, now time.Time) string {
 	switch {
 	case expires == nil:
-		return ", until an end that Kubeflow does not tell"
+		return "until an end that Kubeflow does not tell"
 	case !expires.After(now):
-		return ", ended at " + expires.Local().Format(time.DateTime)
+		return "until " + expires.Local().Format(time.DateTime) + ", which is over"
 	}
-	return fmt.Sprintf(", until %s (%s)", expires.Local().Format(time.DateTime), left(expires.Sub(now)))
+	return fmt.Sprintf("until %s (%s)", expires.Local().Format(time.DateTime), left(expires.Sub(now)))
 }
 
 // left is a span of time in its two largest units.

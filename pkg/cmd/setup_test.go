@@ -389,7 +389,7 @@ func TestStatusForPeople(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			printStatus(d.factory, status)
+			printStatus(d.factory, statusReport{Status: status})
 			out, _ := d.clear()
 			return out
 		}

@@ -16,9 +16,10 @@ func newStatusCommand(f *Factory) *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Show what is set up, and until when it is valid",
+		Short: "Show what is set up and who is logged in, and until when",
 		Long: "Show the certificate authority, the certificate and the HTTPS server that setup made, until when " +
-			"they are valid, and what the gateway pods serve. Changes nothing.",
+			"they are valid, and what the gateway pods serve; and the sessions that this computer keeps for this " +
+			"Kubeflow and for those that were reached by a URL. Changes nothing, and does not ask Kubeflow whether a session still holds.",
 		Example: fmt.Sprintf(`
 			# For people
 			%[1]s status
@@ -40,10 +41,11 @@ func newStatusCommand(f *Factory) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			report := statusReport{Status: status, Sessions: sessionsBehind(c.Context(), f, target, status)}
 			if output != "" {
-				return printObject(f.Streams.Out, output, status)
+				return printObject(f.Streams.Out, output, report)
 			}
-			printStatus(f, status)
+			printStatus(f, report)
 			return nil
 		},
 	}
@@ -53,7 +55,7 @@ func newStatusCommand(f *Factory) *cobra.Command {
 }
 
 // printStatus writes the status for people, on stdout.
-func printStatus(f *Factory, s *setup.Status) {
+func printStatus(f *Factory, s statusReport) {
 	field := func(name, format string, args ...any) {
 		fmt.Fprintf(f.Streams.Out, "%-13s %s\n", name+":", fmt.Sprintf(format, args...))
 	}
@@ -83,6 +85,9 @@ func printStatus(f *Factory, s *setup.Status) {
 		}
 	}
 	field("State", "%s", describeState(f, s.State))
+	for _, kept := range s.Sessions {
+		field("Session", "%s", kept.line(f.Now()))
+	}
 	for _, note := range s.Notes {
 		f.UI.Note("note: %s", note)
 	}
