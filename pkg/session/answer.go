@@ -45,7 +45,7 @@ const (
 	stageApproval  stage = "get Dex's approval"
 	stageCallback  stage = "hand the code to the auth proxy"
 	stageCheck     stage = "check the session"
-	stageIDToken   stage = "ask for the id_token"
+	stageIDToken   stage = "ask for the id_token" //nolint:gosec // G101: words
 	stageSignOut   stage = "sign out"
 )
 

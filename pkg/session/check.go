@@ -95,6 +95,11 @@ func (c *Client) walled(a *answer, cookies []Cookie) error {
 			return c.notLoggedIn(a, cookies)
 		}
 		return nil
+	case kindRBAC:
+		if len(cookies) > 0 {
+			return fault.New(fault.LoginFailed, "kubectl get authorizationpolicy -n istio-system; it may also be a host without a route: --host NAME",
+				"%s does not let the session's user in; Istio says `RBAC: access denied`", originOf(c.Door.Origin))
+		}
 	}
 	return c.gatewayFailure(a)
 }

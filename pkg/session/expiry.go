@@ -41,7 +41,7 @@ func cookieEnd(set *http.Cookie, at time.Time, skew time.Duration) (time.Time, b
 		if set.MaxAge > int(longest/time.Second) {
 			return time.Time{}, false
 		}
-		return at.Add(time.Duration(set.MaxAge) * time.Second), true
+		return at.Round(0).Add(time.Duration(set.MaxAge) * time.Second), true
 	case !set.Expires.IsZero():
 		return set.Expires.Add(-skew), set.Expires.Sub(at) < longest
 	}

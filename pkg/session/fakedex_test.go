@@ -53,7 +53,7 @@ type fakeConnector struct {
 
 const (
 	fakeUser     = "user@example.com"
-	fakePassword = "a b&c=1?é" //nolint:gosec // of a fake
+	fakePassword = "a b&c=1?é"
 )
 
 func (d *fakeDex) ServeHTTP(w http.ResponseWriter, r *http.Request) {

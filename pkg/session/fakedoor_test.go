@@ -21,10 +21,9 @@ type fakeDoor struct {
 	// instead answers for a path.
 	instead map[string]http.HandlerFunc
 	// values are the session's cookies; two of them are set in parts.
-	values  []string
-	issued  string // the CSRF cookie's value
-	bearers []string
-	open    bool
+	values []string
+	issued string // the CSRF cookie's value
+	open   bool
 
 	server   *httptest.Server
 	requests []string
@@ -164,7 +163,7 @@ func (d *fakeDoor) finish(w http.ResponseWriter, r *http.Request, name string) {
 	http.Redirect(w, r, "/", http.StatusFound)
 }
 
-// isLoggedIn wants every part of the session, and a bearer that it knows.
+// isLoggedIn wants every part of the session.
 func (d *fakeDoor) isLoggedIn(r *http.Request) bool {
 	if d.open {
 		return true

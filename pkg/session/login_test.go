@@ -150,8 +150,10 @@ func TestConsentThatIsNotExpected(t *testing.T) {
 		{"another client", "other", "openid email", body},
 		{"a further scope", kubeflowClient, "openid email profile groups offline_access", body},
 		{"no scopes", kubeflowClient, "", body},
-		{"a page that shows more", kubeflowClient, "openid email profile groups",
-			strings.Replace(body, "<ul class=\"dex-list\">", "<ul><li>Have offline access</li>", 1)},
+		{
+			"a page that shows more", kubeflowClient, "openid email profile groups",
+			strings.Replace(body, "<ul class=\"dex-list\">", "<ul><li>Have offline access</li>", 1),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

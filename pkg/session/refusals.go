@@ -2,8 +2,8 @@ package session
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -41,7 +41,7 @@ func (c *Client) gatewayFailure(a *answer) error {
 	door := originOf(c.Door.Origin)
 	switch a.kind {
 	case kindRBAC:
-		return fault.New(fault.LoginFailed, "ask by a host that the Gateway and its VirtualServices serve: --host NAME, or --url",
+		return fault.New(fault.LoginFailed, "ask by a host that the Gateway and its VirtualServices serve: --host NAME, or --url; or the Service oauth2-proxy is gone: kubectl get svc -n oauth2-proxy",
 			"%s: Istio says `RBAC: access denied`: no route for the host %s, or a policy denies it", shown(a.call.url), a.call.url.Host)
 	case kindNoAuthorizer:
 		return fault.New(fault.LoginFailed, "kubectl get pods -n oauth2-proxy; or, before Kubeflow 1.9: kubectl get pods -n istio-system -l app=authservice",
@@ -109,7 +109,7 @@ func (w *walk) dexFailure(a *answer) error {
 
 // unexpected tells of an answer that nothing is known about.
 func (c *Client) unexpected(a *answer) error {
-	what := fmt.Sprintf("%d", a.status)
+	what := strconv.Itoa(a.status)
 	if words := a.words(); words != "" {
 		what += " " + words
 	}
