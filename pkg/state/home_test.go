@@ -16,10 +16,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
-// TestMain lets the D-Bus library keep its connection to the session's bus.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // clock is a clock that is set by hand.
 type clock struct{ at time.Time }

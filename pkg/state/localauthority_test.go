@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,5 +57,47 @@ func TestBrokenLocalAuthorityStays(t *testing.T) {
 	_, err := h.LocalAuthority(time.Now())
 	if fault.ReasonOf(err) != fault.LocalState || errors.Is(err, errExpired) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestLocalAuthorityWithoutItsKey(t *testing.T) {
+	h, now := newTestHome(t), time.Now()
+	made, err := h.LocalAuthority(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove(t, filepath.Join(filepath.Dir(h.LocalCertificatePath()), keyFile))
+	again, err := h.LocalAuthority(now)
+	if err != nil || again.Key == nil || again.Fingerprint() == made.Fingerprint() {
+		t.Errorf("without its key: %v", err)
+	}
+}
+
+func TestLocalAuthorityAtTheSameTime(t *testing.T) {
+	dir := t.TempDir()
+	prints := make(chan string, 10)
+	var wait sync.WaitGroup
+	for range cap(prints) {
+		wait.Go(func() {
+			h, err := Open(dir, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			leaf, err := h.LocalLeaf(time.Now())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			prints <- ca.Fingerprint(leaf.Issuers[0])
+		})
+	}
+	wait.Wait()
+	close(prints)
+	first := <-prints
+	for print := range prints {
+		if print != first {
+			t.Error("two CAs were made")
+		}
 	}
 }

@@ -92,6 +92,22 @@ func TestKeysThatOthersMayUseAreRefused(t *testing.T) {
 	}
 }
 
+func TestLocalKeyThatOthersMayUseIsRefused(t *testing.T) {
+	h := mustOpen(t, t.TempDir(), newClock())
+	if _, err := h.LocalAuthority(h.now()); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(h.Dir(), localDir, keyFile)
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.LocalAuthority(h.now())
+	mustRefuse(t, err, "others may use the private key")
+	if hint := fault.HintOf(err); hint != "chmod 600 "+key {
+		t.Errorf("hint %q", hint)
+	}
+}
+
 // TestFoldersThatCannotBeWritten: the errors of the writes say which.
 func TestFoldersThatCannotBeWritten(t *testing.T) {
 	if os.Geteuid() == 0 {
