@@ -35,9 +35,13 @@ func change(o *unstructured.Unstructured) {
 	case "CustomResourceDefinition":
 		why = changeConversion(o)
 	}
-	if why == "" {
-		return
+	if why != "" {
+		differ(o, why)
 	}
+}
+
+// differ says on an object in what it is not as in the release.
+func differ(o *unstructured.Unstructured, why string) {
 	annotations := o.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}

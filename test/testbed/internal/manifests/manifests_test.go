@@ -181,3 +181,17 @@ func TestLoadRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestGrant(t *testing.T) {
+	const role = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: '%'}, rules: [{verbs: [get]}]}"
+	named := func(name string) []byte { return []byte(strings.Replace(role, "%", name, 1)) }
+	s := load(t, fstest.MapFS{"a.yaml": {Data: named("istiod-clusterrole-istio-system")}, "b.yaml": {Data: named("dex")}})
+	newer := load(t, fstest.MapFS{"a.yaml": {Data: named("istiod-clusterrole-istio-system")}, "b.yaml": {Data: named("dex")}})
+	s.Grant(newer.Objects)
+	for name, want := range map[string]int{"ClusterRole istiod-clusterrole-istio-system": 2, "ClusterRole dex": 1} {
+		rules, _, _ := unstructured.NestedSlice(find(t, s.Objects, name).Object, "rules")
+		if len(rules) != want {
+			t.Errorf("%s has %d rules, want %d", name, len(rules), want)
+		}
+	}
+}

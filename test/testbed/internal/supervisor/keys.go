@@ -80,12 +80,12 @@ func (s *Supervisor) lacksKeys(ctx context.Context) (string, error) {
 		err = json.Unmarshal([]byte(data), &keys)
 	}
 	if err != nil {
-		return fmt.Sprintf("Dex does not tell its keys: %v", err), nil //nolint:nilerr // it is asked again
+		return fmt.Sprintf("Dex does not tell its keys: %v", err), nil
 	}
 	for _, envoy := range s.envoys() {
 		dump, err := ask(ctx, envoy.Admin+"/config_dump?resource=dynamic_listeners")
 		if err != nil {
-			return fmt.Sprintf("%s does not tell its configuration: %v", envoy.Pod, err), nil //nolint:nilerr // it is asked again
+			return fmt.Sprintf("%s does not tell its configuration: %v", envoy.Pod, err), nil
 		}
 		for _, key := range keys.Keys {
 			if !strings.Contains(dump, key.ID) {

@@ -43,27 +43,42 @@ func (s *Supervisor) readObjects() error {
 }
 
 func (s *Supervisor) readShipped() error {
-	var shipped []*unstructured.Unstructured
-	if s.Manifests == "" {
-		var err error
-		if shipped, err = objects.Load(s.Objects, "."); err != nil {
-			return err
-		}
-	} else {
-		set, err := manifests.Load(os.DirFS(s.Manifests))
-		if err != nil {
-			return err
-		}
-		s.crds = append(s.crds, set.CRDs...)
-		s.notes, shipped = set.Notes, set.Objects
-		if !slices.ContainsFunc(shipped, isGateway) {
-			return fmt.Errorf("the manifests in %s have no Deployment %s/%s: without a gateway there is no front door", s.Manifests, gatewayNamespace, gatewayName)
-		}
+	read := s.readProfile
+	if s.Manifests != "" {
+		read = s.readManifests
 	}
-	var err error
-	s.shipped, err = withVariants(shipped, s.Variants)
+	shipped, err := read()
+	if err != nil {
+		return err
+	}
+	if s.shipped, err = withVariants(shipped, s.Variants); err != nil {
+		return err
+	}
 	s.setInstalled(s.shipped)
-	return err
+	return nil
+}
+
+func (s *Supervisor) readProfile() ([]*unstructured.Unstructured, error) {
+	return objects.Load(s.Objects, ".")
+}
+
+// readManifests reads a folder of rendered manifests. The profile lends istiod its rights.
+func (s *Supervisor) readManifests() ([]*unstructured.Unstructured, error) {
+	set, err := manifests.Load(os.DirFS(s.Manifests))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(set.Objects, isGateway) {
+		return nil, fmt.Errorf("the manifests in %s have no Deployment %s/%s: without a gateway there is no front door", s.Manifests, gatewayNamespace, gatewayName)
+	}
+	profile, err := s.readProfile()
+	if err != nil {
+		return nil, err
+	}
+	set.Grant(profile)
+	s.crds = append(s.crds, set.CRDs...)
+	s.notes = set.Notes
+	return set.Objects, nil
 }
 
 // keepKnown leaves out the manifests of kinds that the API server does not know.
