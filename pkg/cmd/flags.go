@@ -39,7 +39,7 @@ var configFlagUsages = map[string]string{
 	"tls-server-name":          "Name to verify the certificate of the Kubernetes API server against; by default the host name of its URL",
 	"token":                    "Bearer token for the Kubernetes API server (not Kubeflow's)",
 	"request-timeout":          "How long to wait for a single answer of the Kubernetes API server, e.g. 1s, 2m; 0 means the default of 15s",
-	"namespace":                "Namespace of a --gateway that is given without one; the context's namespace is not used",
+	"namespace":                "Namespace of a --gateway that is given without one (the context's namespace is not used for it), of a --service-account, or of the user's profile where a form names it",
 	"cache-dir":                "Taken for kubectl's sake, without effect: nothing is cached",
 }
 

@@ -35,7 +35,7 @@ func newTokenCommand(f *Factory) *cobra.Command {
 			"which the error names.",
 		Example: fmt.Sprintf(`
 			# Your own
-			curl -H "Authorization: Bearer $(%[1]s token)" https://localhost:8443/pipeline/apis/v2beta1/healthz
+			curl -H @<(echo "Authorization: Bearer $(%[1]s token)") https://localhost:8443/pipeline/apis/v2beta1/healthz
 
 			# A ServiceAccount's, for an hour
 			%[1]s token --service-account default-editor -n kubeflow-user-example-com --duration 1h`, f.Name),
