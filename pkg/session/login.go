@@ -113,9 +113,11 @@ func plain(u *url.URL) string {
 }
 
 // Look recognises the front door, and walks to the login form, or to where it is
-// seen that there is none. It posts nothing.
+// seen that there is none. It posts nothing. It begins at the front page, whatever
+// is known: an auth proxy may be there and guard nothing.
 func (c *Client) Look(ctx context.Context) (*Look, error) {
 	w := c.newWalk(nil)
+	w.known.Era = EraUnknown
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
