@@ -1,5 +1,6 @@
 // Package state keeps what must outlive a run on this computer: the keys of
-// certificate authorities, by fingerprint.
+// certificate authorities, by fingerprint, this computer's own among them but
+// apart, and sessions, by Kubeflow and login.
 //
 // Every file is written beside its place, brought to the disk and renamed, so
 // that a crash leaves either the old state or the new one.

@@ -95,8 +95,8 @@ func TestLocalAuthorityAtTheSameTime(t *testing.T) {
 	wait.Wait()
 	close(prints)
 	first := <-prints
-	for print := range prints {
-		if print != first {
+	for fingerprint := range prints {
+		if fingerprint != first {
 			t.Error("two CAs were made")
 		}
 	}

@@ -96,32 +96,32 @@ func TestSecretService(t *testing.T) {
 	if !onBus(t, unlocked, "", "gnome-keyring-daemon") {
 		return
 	}
-	h, real := newTestHome(t), SystemKeyring()
-	s := openSessions(t, h, "", real)
+	h, system := newTestHome(t), SystemKeyring()
+	s := openSessions(t, h, "", system)
 	if s.Storage() != StorageKeyring {
 		t.Fatalf("a Secret Service is there, and the storage is %s", s.Storage())
 	}
 	mustKeep(t, s)
-	if data, err := openSessions(t, h, "", real).Load(alice); err != nil || !bytes.Equal(data, secret) {
+	if data, err := openSessions(t, h, "", system).Load(alice); err != nil || !bytes.Equal(data, secret) {
 		t.Errorf("Load: %q, %v", data, err)
 	}
 	if isOnDisk(t, h) {
 		t.Error("the session lies on the disk in the clear")
 	}
-	if another := openSessions(t, newTestHome(t), "", real); bytes.Equal(another.key, s.key) {
+	if another := openSessions(t, newTestHome(t), "", system); bytes.Equal(another.key, s.key) {
 		t.Error("two state folders share a key")
 	}
-	file := openSessions(t, h, StorageFile, real)
+	file := openSessions(t, h, StorageFile, system)
 	if data, err := file.Load(alice); err != nil || !bytes.Equal(data, secret) {
 		t.Errorf("moved to a file: %q, %v", data, err)
 	}
 	wantNoKey(t, h)
-	mustKeep(t, openSessions(t, h, StorageKeyring, real))
-	if err := h.RemoveSessions(t.Context(), real); err != nil {
+	mustKeep(t, openSessions(t, h, StorageKeyring, system))
+	if err := h.RemoveSessions(t.Context(), system); err != nil {
 		t.Error(err)
 	}
 	wantNoKey(t, h)
-	if ids, err := openSessions(t, h, "", real).List(""); err != nil || len(ids) != 0 {
+	if ids, err := openSessions(t, h, "", system).List(""); err != nil || len(ids) != 0 {
 		t.Errorf("after RemoveSessions: %v, %v", ids, err)
 	}
 }
@@ -169,7 +169,7 @@ func TestNoBus(t *testing.T) {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	for _, address := range []string{"autolaunch:", "unix:path=" + filepath.Join(bin, "nothing"), "nonsense"} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		if address == "autolaunch:" && exists(filepath.Join("/run/user", strconv.Itoa(os.Getuid()), "bus")) {
+		if address == "autolaunch:" && exists("/run/user/"+strconv.Itoa(os.Getuid())+"/bus") {
 			continue // the bus of the user who runs this would answer
 		}
 		wantFallback(t)
