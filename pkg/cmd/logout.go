@@ -60,6 +60,10 @@ func (o *logoutOptions) run(ctx context.Context) error {
 		return err
 	}
 	store, err := home.Sessions(ctx, "", state.SystemKeyring())
+	if err != nil && o.all { // what a keyring keeps from being read can still be deleted
+		o.factory.UI.Warn("nobody is signed out, since the sessions cannot be read, only deleted: %v", err)
+		return home.RemoveSessions(ctx, state.SystemKeyring())
+	}
 	if err != nil {
 		return err
 	}
