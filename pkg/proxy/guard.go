@@ -26,6 +26,8 @@ func (p *Proxy) guard(r *http.Request) *refusal {
 			"this endpoint does not answer for the host %q", shortened(r.Host))
 	case r.Method == http.MethodConnect:
 		return refused(http.StatusMethodNotAllowed, fault.Forbidden, "ask for "+p.URL(), "this endpoint is no proxy for other hosts")
+	case r.Method == http.MethodTrace:
+		return refused(http.StatusMethodNotAllowed, fault.Forbidden, "ask with GET", "TRACE would show the session's cookie")
 	case r.Header.Get("Sec-Fetch-Site") == "cross-site":
 		return refused(http.StatusForbidden, fault.Forbidden, "type the address "+p.URL()+" into the browser",
 			"a page of another site asks, and it may not use your session")

@@ -29,6 +29,7 @@ func TestGuard(t *testing.T) {
 		"another loopback address":   {host: "127.0.0.2" + port, status: 421},
 		"any address":                {host: "0.0.0.0" + port, status: 421},
 		"used as a proxy":            {method: http.MethodConnect, status: 405},
+		"an echo of the request":     {method: http.MethodTrace, status: 405},
 		"another site":               {header: http.Header{"Origin": {"https://evil.test"}}, status: 403},
 		"a sandboxed page":           {header: http.Header{"Origin": {"null"}}, status: 403},
 		"a page of another port":     {header: http.Header{"Origin": {"http://localhost:1"}}, status: 403},
