@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -163,7 +162,7 @@ func (o *cookieOptions) print(ctx context.Context, v *visit, got *obtained) erro
 		o.factory.UI.Warn("kfp sends this cookie to every endpoint that it is pointed at, not to %s alone", o.usedAt(v))
 	}
 	if o.write {
-		return o.writeKFP(got)
+		return o.writeKFP(v, got)
 	}
 	handover, err := o.handover(ctx, v, got)
 	if err != nil {
@@ -178,28 +177,6 @@ func (o *cookieOptions) print(ctx context.Context, v *visit, got *obtained) erro
 	}
 	_, err = o.factory.Streams.Out.Write(text)
 	return err
-}
-
-// writeKFP puts the cookie into kfp's own file.
-func (o *cookieOptions) writeKFP(got *obtained) error {
-	path, err := o.factory.kfpContext()
-	if err != nil {
-		return err
-	}
-	if err := clients.WriteKFPContext(path, *o.factory.ConfigFlags.Namespace, session.Header(got.Cookies)); err != nil {
-		return err
-	}
-	o.factory.UI.Note("wrote the cookie of %s to %s", describeSession(got.Session, o.factory.Now()), path)
-	return nil
-}
-
-// kfpContext is the path of kfp's context.
-func (f *Factory) kfpContext() (string, error) {
-	home, err := os.UserHomeDir()
-	if err != nil && f.Env("HOME") == "" {
-		return "", fault.New(fault.LocalState, "name it: export HOME=DIR", "find the home folder: %w", err)
-	}
-	return clients.KFPContextPath(home, f.Env), nil
 }
 
 // printSecret writes a cookie or token alone. On a terminal a newline follows,

@@ -137,6 +137,7 @@ func TestCookieForKFP(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, path, string(data), `"namespace": "profile"`, "secretcookie0")
+	p.run(t, "login", "--url", wall.URL, "--fresh").expect(t, 0) // kfp keeps the one before
 	p.run(t, "logout", "--url", wall.URL).expect(t, 0, "removed the cookie from "+path)
 	p.keepsNo(t, "secretcookie")
 }

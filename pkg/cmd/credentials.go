@@ -41,7 +41,7 @@ func (s *sessionFlags) credentials(ctx context.Context, f *Factory) (*credential
 	c.given = session.Credentials{Login: cmp.Or(s.login, f.Login), Password: f.Password}
 	if s.login != "" && f.Login != "" && s.login != f.Login && f.Password != "" {
 		c.given.Password = ""
-		c.withheld = fmt.Sprintf("; KFTLS_PASSWORD belongs to KFTLS_LOGIN, which is %s", f.Login)
+		c.withheld = "; KFTLS_PASSWORD belongs to KFTLS_LOGIN, which is " + f.Login
 	}
 	if !s.passwordStdin {
 		return c, nil

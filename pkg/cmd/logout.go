@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kftls/kubectl-kftls/pkg/clients"
 	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/session"
@@ -73,13 +72,12 @@ func (o *logoutOptions) run(ctx context.Context) error {
 	}
 	if len(chosen) == 0 {
 		o.factory.UI.Note("no session is kept%s", o.where())
-		return nil
 	}
 	var failed error
 	for _, kept := range chosen {
 		failed = errors.Join(failed, store.Delete(kept.id))
 	}
-	failed = errors.Join(failed, o.forgetInKFP(chosen))
+	failed = errors.Join(failed, o.forgetInKFP(home, chosen))
 	o.signOut(ctx, chosen)
 	return failed
 }
@@ -142,24 +140,6 @@ func (o *logoutOptions) place(ctx context.Context) (func(endpoint.Place) bool, e
 			(gateway.Name == "" || p.Cluster.Gateway == gateway.String()) &&
 			(o.host == "" || p.Host == o.host)
 	}, nil
-}
-
-// forgetInKFP takes the cookie out of kfp's context if it is one of these
-// sessions'.
-func (o *logoutOptions) forgetInKFP(chosen []keptSession) error {
-	path, err := o.factory.kfpContext()
-	if err != nil {
-		return nil //nolint:nilerr // without a home folder there is no such file
-	}
-	removed, err := clients.RemoveKFPContext(path, func(cookie string) bool {
-		return slices.ContainsFunc(chosen, func(k keptSession) bool {
-			return k.session != nil && session.Header(k.session.Cookies) == cookie
-		})
-	})
-	if removed && err == nil {
-		o.factory.UI.Note("removed the cookie from %s", path)
-	}
-	return err
 }
 
 // signOut tells Kubeflow, as far as it can be reached, and says what stays

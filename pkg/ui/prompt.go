@@ -199,7 +199,7 @@ func makeRaw(f *os.File) (restore func(), err error) {
 		failed error
 	)
 	err = conn.Control(func(fd uintptr) { before, failed = term.MakeRaw(int(fd)) })
-	if err = errors.Join(err, failed); err != nil {
+	if err := errors.Join(err, failed); err != nil {
 		return nil, err
 	}
 	return func() {
