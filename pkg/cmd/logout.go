@@ -73,12 +73,20 @@ func (o *logoutOptions) run(ctx context.Context) error {
 	if len(chosen) == 0 {
 		o.factory.UI.Note("no session is kept%s", o.where())
 	}
-	var failed error
+	failed := errors.Join(o.delete(ctx, home, store, chosen), o.forgetInKFP(home, chosen))
+	o.signOut(ctx, chosen)
+	return failed
+}
+
+// delete deletes the chosen sessions; with --all also what cannot be read, and
+// the key in the keyring.
+func (o *logoutOptions) delete(ctx context.Context, home *state.Home, store *state.Sessions, chosen []keptSession) (failed error) {
+	if o.all {
+		return home.RemoveSessions(ctx, state.SystemKeyring())
+	}
 	for _, kept := range chosen {
 		failed = errors.Join(failed, store.Delete(kept.id))
 	}
-	failed = errors.Join(failed, o.forgetInKFP(home, chosen))
-	o.signOut(ctx, chosen)
 	return failed
 }
 

@@ -76,9 +76,10 @@ func (s *sessionFlags) client(f *Factory, way *endpoint.Endpoint) *session.Clien
 		Now:       f.Now,
 	}
 	if !way.Tunnel || len(s.allowOrigins) > 0 { // https of the same host, or an origin that was allowed
-		elsewhere := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // it is one
-		elsewhere.TLSClientConfig = way.Transport.TLSClientConfig.Clone()
-		c.Door.Elsewhere = elsewhere
+		c.Door.Elsewhere = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: way.Transport.TLSClientConfig.Clone(),
+			TLSHandshakeTimeout: way.Transport.TLSHandshakeTimeout, IdleConnTimeout: way.Transport.IdleConnTimeout,
+		}
 	}
 	if way.Front != nil {
 		c.Known.Era = way.Front.Era
