@@ -44,7 +44,9 @@ type answer struct {
 
 func (v *browser) get(path string) answer { return v.ask(http.MethodGet, path, nil) }
 
-func (v *browser) post(path string, form url.Values) answer { return v.ask(http.MethodPost, path, form) }
+func (v *browser) post(path string, form url.Values) answer {
+	return v.ask(http.MethodPost, path, form)
+}
 
 func (v *browser) ask(method, path string, form url.Values) answer {
 	v.t.Helper()
