@@ -76,7 +76,7 @@ func (n *Node) openFront(ctx context.Context, target netip.Addr) (*front, error)
 		}
 		f.listeners = append(f.listeners, listener)
 		to := target.String() + ":" + itoa(port)
-		n.running.Go(func() { n.accept(ctx, listener, to) })
+		n.running.Go(func() { n.accept(ctx, listener, func() (string, bool) { return to, true }) })
 	}
 	return f, nil
 }
@@ -90,9 +90,9 @@ func (f *front) close() {
 	}
 }
 
-// accept passes connections on until the listener is closed. Those that are open then go
-// on, until one of their ends closes them.
-func (n *Node) accept(ctx context.Context, listener net.Listener, to string) {
+// accept passes connections on, each to where the way leads at the time, until the listener
+// is closed. Those that are open then go on, until one of their ends closes them.
+func (n *Node) accept(ctx context.Context, listener net.Listener, way func() (to string, ok bool)) {
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -103,6 +103,11 @@ func (n *Node) accept(ctx context.Context, listener net.Listener, to string) {
 			if !sleep(ctx, frontRetry) {
 				return
 			}
+			continue
+		}
+		to, ok := way()
+		if !ok {
+			conn.Close()
 			continue
 		}
 		n.running.Go(func() { pass(ctx, conn, to) })

@@ -94,7 +94,7 @@ func (n *Node) keepServiceFront(ctx context.Context, listen, host string, port i
 				break
 			}
 			accepting := listener
-			n.running.Go(func() { n.acceptFor(ctx, accepting, host, port) })
+			n.running.Go(func() { n.accept(ctx, accepting, func() (string, bool) { return n.Resolve(host, port) }) })
 		case !ready && listener != nil:
 			listener.Close()
 			listener = nil
@@ -105,28 +105,5 @@ func (n *Node) keepServiceFront(ctx context.Context, listen, host string, port i
 			}
 			return
 		}
-	}
-}
-
-// acceptFor passes connections on to whatever pod is behind the Service at the time.
-func (n *Node) acceptFor(ctx context.Context, listener net.Listener, host string, port int) {
-	for {
-		conn, err := listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			n.logf("accept on %s: %v", listener.Addr(), err)
-			if !sleep(ctx, frontRetry) {
-				return
-			}
-			continue
-		}
-		to, ok := n.Resolve(host, port)
-		if !ok {
-			conn.Close()
-			continue
-		}
-		n.running.Go(func() { pass(ctx, conn, to) })
 	}
 }
