@@ -81,9 +81,6 @@ func (s *sessionFlags) client(f *Factory, way *endpoint.Endpoint) *session.Clien
 			TLSHandshakeTimeout: way.Transport.TLSHandshakeTimeout, IdleConnTimeout: way.Transport.IdleConnTimeout,
 		}
 	}
-	if way.Front != nil {
-		c.Known.Era = way.Front.Era
-	}
 	if f.Verbosity > 0 {
 		c.Trace = func(step session.Step) { f.UI.Note("%s", step) }
 	}
