@@ -170,7 +170,7 @@ func TestPodLife(t *testing.T) {
 	status := n.Status()[0]
 	// The node notes what it has told after the write that others see at once.
 	for limit := time.Now().Add(10 * time.Second); !status.Ready && time.Now().Before(limit); status = n.Status()[0] {
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	if !status.Ready || status.PID == 0 || status.Address != n.subnet.at(firstOtherOctet).String() || status.PodIP != "10.244.0.21" {
 		t.Fatalf("status %+v", status)
