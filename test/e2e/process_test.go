@@ -64,7 +64,7 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{
-		"HOME", "KFTLS_HOME", "KFTLS_LOGIN", "KFTLS_PASSWORD", "KUBECONFIG", "PATH", "LANG", "TERM", "NO_COLOR", "WORK", "TMPDIR",
+		"HOME", "KFTLS_HOME", "KFTLS_LOGIN", "KFTLS_PASSWORD", "KUBECONFIG", "PATH", "LANG", "TERM", "NO_COLOR", "WORK", "TMPDIR", "REPOSITORY",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			cmd.Env = append(cmd.Env, name+"="+value)
