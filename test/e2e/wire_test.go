@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -50,40 +51,58 @@ func cmdWire(ts *testscript.TestScript, neg bool, args []string) {
 const wireMarkPath = "/story-mark-"
 
 // markWire sends each gateway pod a request that can be found in its access
-// log, and waits until it is there.
+// log, and waits until it is there. A pod that is about to go may take the
+// first one: then it is sent again, to those that are there by then.
 func (bed *testbed) markWire() (string, error) {
-	status, err := bed.settled()
-	if err != nil {
-		return "", err
-	}
 	mark := fmt.Sprintf("%s%d-%d", wireMarkPath, os.Getpid(), marks.Add(1))
-	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
-	defer cancel()
-	for _, gateway := range status.Gateways {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(gateway, "/")+mark, nil)
-		if err != nil {
-			return "", err
-		}
-		request.Close = true
-		answer, err := http.DefaultTransport.RoundTrip(request)
-		if err != nil {
-			return "", err
-		}
-		_ = answer.Body.Close()
-	}
-	var seen []byte
+	var missing string
 	arrived := func() bool {
-		for _, log := range status.gatewayLogs() {
-			if seen, err = os.ReadFile(log); err != nil || !bytes.Contains(seen, []byte(mark)) {
-				return false
+		status, err := bed.settled()
+		for _, gateway := range status.Gateways {
+			if err == nil {
+				err = sendMark(strings.TrimSuffix(gateway, "/") + mark)
 			}
 		}
-		return true
+		if missing = fmt.Sprint(err); err != nil {
+			return false
+		}
+		return wait(markLimit, func() bool {
+			missing = logWithout(mark, status.gatewayLogs())
+			return missing == ""
+		})
 	}
 	if !wait(waitLimit, arrived) {
-		return "", fmt.Errorf("a gateway's access log does not show %s (%w)", mark, err)
+		return "", fmt.Errorf("the gateways do not show %s: %s", mark, missing)
 	}
 	return mark, nil
+}
+
+// markLimit is far above the 50 ms after which Envoy writes its log.
+const markLimit = 3 * time.Second
+
+func sendMark(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), markLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = true
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
+
+// logWithout is the first of the logs in which the mark is not, "" for none.
+func logWithout(mark string, logs []string) string {
+	for _, log := range logs {
+		if seen, err := os.ReadFile(log); err != nil || !bytes.Contains(seen, []byte(mark)) {
+			return fmt.Sprintf("it is not in %s (%v)", log, err)
+		}
+	}
+	return ""
 }
 
 // wireSince returns "METHOD PATH STATUS" of every request since the mark, pod by
