@@ -164,7 +164,7 @@ func (s *secrets) requireNone(t *testing.T, bed *testbed) {
 	for _, p := range s.places {
 		bytes += len(p.text)
 	}
-	t.Logf("%d secrets, none where it must not be, in %d places of %d bytes", len(s.known), len(s.places), bytes)
+	t.Logf("%d secrets were looked for in %d places of %d bytes", len(s.known), len(s.places), bytes)
 	s.places = nil
 }
 

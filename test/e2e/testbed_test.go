@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,16 +169,18 @@ func (bed *testbed) keepLogs(t *testing.T) {
 // bedStatus is what is read of `testbed status -o json`.
 type bedStatus struct {
 	Server, AuditLog, Profile string
-	Components                []struct{ Component, Log string }
+	Components                []struct{ Component, Address, Log string }
 	// Gateways are the plain URLs of the gateway pods, one each.
 	Gateways []string
 }
 
-// gatewayLogs are the logs of the gateway pods.
+// gatewayLogs are the logs of the gateway pods that take traffic; one that is
+// about to go may still stand beside them.
 func (s bedStatus) gatewayLogs() []string {
 	var logs []string
 	for _, c := range s.Components {
-		if c.Component == "istio-ingressgateway" {
+		takesTraffic := func(gateway string) bool { return strings.HasPrefix(gateway, "http://"+c.Address+":") }
+		if c.Component == "istio-ingressgateway" && slices.ContainsFunc(s.Gateways, takesTraffic) {
 			logs = append(logs, c.Log)
 		}
 	}
