@@ -159,7 +159,7 @@ func TestCookieUsage(t *testing.T) {
 		{[]string{"--password-stdin"}, "hint: --login NAME --password-stdin"},
 		{[]string{"--url", "http://kubeflow.example.com"}, "--allow-http"},
 		{[]string{"--min-validity", "-1s"}, "is negative"},
-		{[]string{"now"}, `cookie takes no argument, but there is "now"`},
+		{[]string{"now"}, `cookie takes no argument; given: 1`},
 	} {
 		args := append([]string{"cookie"}, test.args...)
 		if test.args[0] != "--url" {

@@ -142,7 +142,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"verzion", "--client"}, "error: unknown command \"verzion\" for \"kubectl kftls\"\nhint: did you mean version?\n"},
 		{[]string{"--bogus"}, "error: unknown flag: --bogus\nhint: see 'kubectl kftls --help' for usage\n"},
 		{[]string{"version", "--bogus"}, "error: unknown flag: --bogus\nhint: see 'kubectl kftls version --help' for usage\n"},
-		{[]string{"version", "now"}, "error: version takes no argument, but there is \"now\"\nhint: see 'kubectl kftls version --help' for usage\n"},
+		{[]string{"version", "now"}, "error: version takes no argument; given: 1\nhint: see 'kubectl kftls version --help' for usage\n"},
 		{[]string{"version", "-o", "toml"}, "error: unknown output format \"toml\"\nhint: -o takes one of [\"json\" \"yaml\"]\n"},
 		{[]string{"completion"}, "error: completion takes one of [\"bash\" \"zsh\" \"fish\" \"powershell\" \"kubectl\"]\nhint: see 'kubectl kftls completion --help' for usage\n"},
 		{[]string{"version", "-v", "much"}, "error: invalid argument \"much\" for \"-v, --v\" flag: must be an integer\nhint: see 'kubectl kftls version --help' for usage\n"},

@@ -485,7 +485,7 @@ func TestSetupCommandLines(t *testing.T) {
 		{[]string{"--url", "https://x.example.com"}, "the certificate would not have the name of --url https://x.example.com"},
 		{[]string{"--gateway", "a/b/c"}, `--gateway "a/b/c" is neither NAME nor NAMESPACE/NAME`},
 		{[]string{"--gateway", "/b"}, `--gateway "/b" is neither NAME nor NAMESPACE/NAME`},
-		{[]string{"more"}, "more"},
+		{[]string{"more"}, "setup takes no argument; given: 1"},
 	}
 	for _, test := range tests {
 		got := run(t, append([]string{"setup"}, test.args...)...)

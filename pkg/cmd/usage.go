@@ -50,10 +50,11 @@ func unknownCommand(root *cobra.Command, name string) error {
 	return fault.New(fault.Usage, hint, "unknown command %q for %q", name, root.CommandPath())
 }
 
-// noArguments is cobra.NoArgs in words that fit: no verb has subcommands.
+// noArguments is cobra.NoArgs in words that fit: no verb has subcommands. The
+// argument is not repeated: a verb that logs in may have been given a password.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s takes no argument, but there is %q", c.Name(), args[0])
+	return fmt.Errorf("%s takes no argument; given: %d", c.Name(), len(args))
 }

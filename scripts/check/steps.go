@@ -62,8 +62,11 @@ func unit(ctx context.Context, r *recorder) {
 	} else {
 		r.notRun("race detector", "it needs a C compiler, and there is none")
 	}
+	clients := withPythonClients(ctx, r)
 	for _, module := range modules {
-		r.goTest(ctx, in(module, append(args, packages(ctx, module)...)...))
+		c := in(module, append(args, packages(ctx, module)...)...)
+		c.env = clients
+		r.goTest(ctx, c)
 	}
 }
 
@@ -152,23 +155,22 @@ func e2e(ctx context.Context, r *recorder) {
 		}
 	}
 	c := in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/...")
-	if folder := pythonClients(ctx, r); folder != "" {
-		c.env = []string{"PATH=" + folder + string(filepath.ListSeparator) + os.Getenv("PATH")}
-	}
+	c.env = withPythonClients(ctx, r)
 	r.goTest(ctx, c)
 }
 
-// pythonClients is the folder with kfp and a Python that has the other clients,
-// made by the script if it is not there, and "" if it cannot be made.
-func pythonClients(ctx context.Context, r *recorder) string {
+// withPythonClients is a PATH that begins with the folder of kfp and of a Python
+// that has the other clients, made by the script if it is not there; nil if it
+// cannot be made.
+func withPythonClients(ctx context.Context, r *recorder) (environment []string) {
 	var folder bytes.Buffer
 	err := r.exec(ctx, in(".", filepath.Join("scripts", "python.sh")), io.MultiWriter(r.log, &folder))
 	lines := strings.Split(strings.TrimSpace(folder.String()), "\n")
 	if last := lines[len(lines)-1]; err == nil && filepath.IsAbs(last) {
-		return last
+		return []string{"PATH=" + last + string(filepath.ListSeparator) + os.Getenv("PATH")}
 	}
 	r.notRun("the Python clients", "scripts/python.sh could not install test/e2e/clients/requirements.txt")
-	return ""
+	return nil
 }
 
 // integration runs real testbeds: faults, reset, roll-outs, kill -9.
