@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -84,11 +85,13 @@ func sweepRuns(parent string) {
 }
 
 // isLeftOver tells whether the process of a run has ended: the system gives its
-// lock back, however it ended.
+// lock back, however it ended. The lock is not made here: a folder without one
+// is about to be removed, or its process was killed before there was one, since
+// folders are made under the lock that the caller holds.
 func isLeftOver(path string) bool {
-	lock, err := openLock(filepath.Join(path, runLockFile))
+	lock, err := os.OpenFile(filepath.Join(path, runLockFile), os.O_RDWR, keyMode)
 	if err != nil {
-		return false
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	taken, err := tryLock(lock)
 	return errors.Join(err, lock.Close()) == nil && taken
