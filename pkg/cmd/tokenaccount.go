@@ -2,8 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,28 +109,14 @@ func (o *tokenOptions) request(ctx context.Context, c *cluster.Cluster, account 
 		APIVersion: gateway.APIVersion, Kind: "Token", Token: answer.Status.Token,
 		User:      "system:serviceaccount:" + account.Namespace + ":" + account.Name,
 		Audiences: answer.Spec.Audiences,
-		Issuer:    issuerOf(answer.Status.Token),
+	}
+	if claims, ok := session.ParseToken(answer.Status.Token); ok {
+		token.Issuer = claims.Issuer
 	}
 	if end := answer.Status.ExpirationTimestamp.Time; !end.IsZero() {
 		token.Expiry = &end
 	}
 	return token, nil
-}
-
-// issuerOf reads who made a token, "" where that cannot be read.
-func issuerOf(token string) string {
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return ""
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return ""
-	}
-	return claims.Issuer
 }
 
 // explainRefusal says why the gateway does not take a token that the API server

@@ -180,15 +180,7 @@ func (v *visit) id(login string) state.SessionID {
 // load returns the stored session of a login, nil where there is none that can
 // be read: a new one replaces it.
 func (v *visit) load(login string) *session.Session {
-	data, err := v.sessions.Load(v.id(login))
-	if err != nil {
-		return nil
-	}
-	stored := new(session.Session)
-	if json.Unmarshal(data, stored) != nil || len(stored.Cookies) == 0 {
-		return nil
-	}
-	return stored
+	return readSession(v.sessions, v.id(login))
 }
 
 // store keeps a session. That it could not be kept is no reason to fail.

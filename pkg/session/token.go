@@ -42,9 +42,22 @@ func (c *Client) IDToken(ctx context.Context, cookies []Cookie) (*IDToken, error
 		"the auth proxy of %s gives no id_token: %s answers %d", originOf(c.Door.Origin), a.call.url.Path, a.status)
 }
 
-// parseIDToken reads the claims. They are not verified: the gateway does that,
-// and nothing is granted by them here.
+// parseIDToken reads a token whose end is by the server's clock.
 func (c *Client) parseIDToken(raw string, skew time.Duration) (*IDToken, error) {
+	token, ok := ParseToken(raw)
+	if !ok {
+		return nil, notAToken(c)
+	}
+	if !token.Expires.IsZero() {
+		token.Expires = token.Expires.Add(-skew)
+	}
+	return token, nil
+}
+
+// ParseToken reads the claims of a JSON Web Token, and tells whether it is one.
+// They are not verified: the gateway does that, and nothing is granted by them
+// here.
+func ParseToken(raw string) (token *IDToken, ok bool) {
 	var claims struct {
 		Issuer  string          `json:"iss"`
 		Subject string          `json:"sub"`
@@ -55,19 +68,19 @@ func (c *Client) parseIDToken(raw string, skew time.Duration) (*IDToken, error) 
 	}
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {
-		return nil, notAToken(c)
+		return nil, false
 	}
 	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	if err != nil || json.Unmarshal(data, &claims) != nil {
-		return nil, notAToken(c)
+		return nil, false
 	}
-	token := &IDToken{Raw: raw, Issuer: printable(claims.Issuer)}
+	token = &IDToken{Raw: raw, Issuer: printable(claims.Issuer)}
 	token.User = printable(cmp.Or(claims.Email, claims.Name, claims.Subject))
 	if claims.Expires > 0 && claims.Expires < 1<<40 {
-		token.Expires = time.Unix(int64(claims.Expires), 0).Add(-skew)
+		token.Expires = time.Unix(int64(claims.Expires), 0)
 	}
 	_ = json.Unmarshal(claims.Groups, &token.Groups) // of another form: none
-	return token, nil
+	return token, true
 }
 
 func notAToken(c *Client) error {

@@ -84,14 +84,3 @@ func (h *Home) makeLocal(now time.Time) (*ca.Authority, error) {
 	}
 	return made, nil
 }
-
-// LocalLeaf is a new certificate of this computer's own CA for localhost,
-// 127.0.0.1 and ::1, and its key. It is held in memory only: to make one takes
-// less than a millisecond, and what is on no disk need not be renewed or guarded.
-func (h *Home) LocalLeaf(now time.Time) (*ca.Leaf, error) {
-	authority, err := h.LocalAuthority(now)
-	if err != nil {
-		return nil, err
-	}
-	return authority.NewLeaf(ca.LeafOptions{Names: ca.DefaultNames(), Now: now})
-}

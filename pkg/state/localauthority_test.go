@@ -84,7 +84,12 @@ func TestLocalAuthorityAtTheSameTime(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			leaf, err := h.LocalLeaf(time.Now())
+			authority, err := h.LocalAuthority(time.Now())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			leaf, err := authority.NewLeaf(ca.LeafOptions{Names: ca.DefaultNames(), Now: time.Now()})
 			if err != nil {
 				t.Error(err)
 				return
