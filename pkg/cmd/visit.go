@@ -200,7 +200,7 @@ func (v *visit) confirm(ctx context.Context, stored *session.Session) (*obtained
 	if !stored.Valid(v.factory.Now(), 0) {
 		return nil, nil
 	}
-	_, err := v.client.Check(ctx, stored.Cookies)
+	err := v.client.Check(ctx, stored.Cookies)
 	switch {
 	case err == nil:
 		return &obtained{Session: stored}, nil

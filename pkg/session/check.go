@@ -13,14 +13,6 @@ import (
 // policies of the gateway; it costs the API server nothing.
 const healthPath = "/pipeline/apis/v2beta1/healthz"
 
-// Verdict is the good result of a check.
-type Verdict struct {
-	// Open tells that Kubeflow answered without a session.
-	Open bool
-	// User is who the session belongs to, "" where the answer does not tell.
-	User string
-}
-
 // Check asks Kubeflow for something that only a session gets, and judges the
 // answer by status, type and body. Without cookies it asks whether this is an
 // open Kubeflow. One request where the pipelines answer, else a second one for
@@ -28,29 +20,28 @@ type Verdict struct {
 //
 // Reasons of errors: LoginNeeded (there is a login, and the cookies do not
 // pass it), NotKubeflow, LoginFailed (something in between is down or denies).
-func (c *Client) Check(ctx context.Context, cookies []Cookie) (*Verdict, error) {
-	good := &Verdict{Open: len(cookies) == 0}
+func (c *Client) Check(ctx context.Context, cookies []Cookie) error {
 	health, err := c.ask(ctx, healthPath, cookies)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if health.kind == kindHealth {
-		return good, nil
+		return nil
 	}
 	if err := c.walled(health, cookies); err != nil {
-		return nil, err
+		return err
 	}
 	front, err := c.ask(ctx, "/", cookies)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.walled(front, cookies); err != nil {
-		return nil, err
+		return err
 	}
 	if front.kind == kindDashboard {
-		return good, nil
+		return nil
 	}
-	return good, c.prove(ctx, health, front, cookies)
+	return c.prove(ctx, health, front, cookies)
 }
 
 // ask makes the request of a check.

@@ -54,7 +54,7 @@ func TestCheck(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDoor(t, &fakeDoor{era: test.era, instead: map[string]http.HandlerFunc{healthPath: test.health, front: test.front}})
-			_, err := d.client(Known{}).Check(context.Background(), test.cookies)
+			err := d.client(Known{}).Check(context.Background(), test.cookies)
 			if fault.ReasonOf(err) != test.want || err != nil && !strings.Contains(err.Error(), test.text) {
 				t.Errorf("got %q %v, want %s", fault.ReasonOf(err), err, test.want)
 			}
@@ -78,7 +78,7 @@ func TestCheckOfAnUnknownDashboard(t *testing.T) {
 			writePage(w, 200, "<title>ACME AI</title>")
 		},
 	}
-	if _, err := d.client(Known{}).Check(context.Background(), good()); err != nil || len(d.requests) != 3 {
+	if err := d.client(Known{}).Check(context.Background(), good()); err != nil || len(d.requests) != 3 {
 		t.Error(err, d.requests)
 	}
 }

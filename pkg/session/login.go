@@ -56,7 +56,7 @@ func (w *walk) session(ctx context.Context) (*Session, error) {
 	if w.isJumpable() {
 		s.Known.Connector = w.connector
 	}
-	if _, err := w.Check(ctx, cookies); err != nil {
+	if err := w.Check(ctx, cookies); err != nil {
 		return nil, w.refusedAtOnce(err, cookies)
 	}
 	w.learn(ctx, s)

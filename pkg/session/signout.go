@@ -51,7 +51,7 @@ func (c *Client) Adopt(ctx context.Context, cookies []Cookie) (*Session, error) 
 			s.Era = era
 		}
 	}
-	if _, err := c.Check(ctx, cookies); err != nil {
+	if err := c.Check(ctx, cookies); err != nil {
 		return nil, err
 	}
 	s.Known.Era = s.Era

@@ -24,7 +24,7 @@ func checkAt(t *testing.T, address string, road http.RoundTripper) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = (&Client{Door: Door{Origin: origin, Transport: road}}).Check(context.Background(), good())
+	err = (&Client{Door: Door{Origin: origin, Transport: road}}).Check(context.Background(), good())
 	return err
 }
 
@@ -66,7 +66,7 @@ func TestEndOfTheContextIsPassedOn(t *testing.T) {
 	why := errors.New("the user went away")
 	cancel(why)
 	origin := &url.URL{Scheme: "http", Host: "localhost"}
-	_, err := (&Client{Door: Door{Origin: origin, Transport: roundTrip{context.Canceled}}}).Check(ctx, nil)
+	err := (&Client{Door: Door{Origin: origin, Transport: roundTrip{context.Canceled}}}).Check(ctx, nil)
 	if !errors.Is(err, why) {
 		t.Error(err)
 	}

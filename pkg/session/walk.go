@@ -168,7 +168,7 @@ func (w *walk) end(ctx context.Context, a *answer) (*call, error) {
 	case a.call.stage != stageStart || a.call.url.Path != "/", !a.isBehindLogin() && a.status != http.StatusNotFound:
 		return nil, w.failure(a)
 	}
-	switch _, err := w.Check(ctx, nil); {
+	switch err := w.Check(ctx, nil); {
 	case fault.ReasonOf(err) == fault.LoginNeeded: // the front page alone is open
 		w.wall = ""
 		return w.get(stageStart, w.path(healthPath)), nil
