@@ -110,6 +110,9 @@ func (s keySafe) forget(ctx context.Context) error {
 // that hangs is left to the end of the process. It also takes what the other end
 // of D-Bus says for well-formed, and panics where it is not.
 func within(ctx context.Context, call func() (string, error)) (string, error) {
+	if ctx.Err() != nil { // an answer could come first below, and the work go on after Ctrl-C
+		return "", context.Cause(ctx)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, keyringLimit, fmt.Errorf("no answer within %s", keyringLimit))
 	defer cancel()
 	type result struct {
