@@ -29,6 +29,16 @@ type FrontDoor struct {
 	Notes []string
 }
 
+// Assemble makes a front door of what was read otherwise than by Discover: a
+// Gateway, all Gateways of the cluster (the others of the same pods are taken),
+// and the ingress Service with its pods.
+func Assemble(gateway *unstructured.Unstructured, all []unstructured.Unstructured, ingress *portforward.Service) *FrontDoor {
+	return &FrontDoor{Gateway: gateway, Others: sharingPods(gateway, all), Ingress: ingress}
+}
+
+// Selector is the Gateway's spec.selector.
+func Selector(gateway *unstructured.Unstructured) map[string]string { return selector(gateway) }
+
 // Name is namespace/name of the Gateway.
 func (d *FrontDoor) Name() string { return objectName(d.Gateway) }
 

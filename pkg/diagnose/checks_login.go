@@ -1,0 +1,428 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// unguarded are the symptoms of a front door whose login does not guard it.
+var unguarded = []Symptom{StandsOpen}
+
+// filterOfToday and filterOfOld are the names of Envoy's HTTP connection manager.
+// Istio drops matches for the old one since 1.18
+// (https://istio.io/latest/news/releases/1.18.x/announcing-1.18/upgrade-notes/).
+const (
+	filterOfToday = "envoy.filters.network.http_connection_manager"
+	filterOfOld   = "envoy.http_connection_manager"
+)
+
+func loginObjectChecks() []Check {
+	return []Check{
+		{
+			Code: "KFT715", Title: "the login's filter names a filter that this Istio does not know", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookOldFilter,
+			Page: Page{
+				Means: "Kubeflow 1.3 to 1.8 puts its login in front by an EnvoyFilter that names Envoy's connection manager. Its old name (envoy.http_connection_manager) matches nothing in an Istio of today: the filter is dropped without an error, and everybody gets in.",
+				Heals: "Write envoy.filters.network.http_connection_manager in its place.",
+			},
+		},
+		{
+			Code: "KFT716", Title: "the login's policies are scoped to a port", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookScopedPolicies,
+			Page: Page{
+				Means: "The policies that send requests to the login name ports. A request on another port, such as the HTTPS one, is none of theirs: everybody gets in there.",
+				Heals: "Take ports out of the policies' rules.",
+			},
+		},
+		{
+			Code: "KFT717", Title: "the login's policies are missing", Layer: LayerLogin, Severity: Critical, Causes: append([]Symptom{BadToken}, unguarded...), Needs: []string{"KFT715", "KFT716"}, Look: lookMissingPolicies,
+			Page: Page{
+				Means: "The auth proxy is installed, and nothing sends requests to it: the AuthorizationPolicies (or the EnvoyFilter) that do are gone, or select other pods. Everybody gets in.",
+				Heals: "Apply the part of Kubeflow's manifests again that makes them (common/oauth2-proxy).",
+			},
+		},
+		{
+			Code: "KFT718", Title: "the mesh does not know the provider that the login's policy names", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, NoAuthorizer, StandsOpen}, Look: lookProvider,
+			Page: Page{
+				Means: "The policy hands requests to an extension provider, which the mesh's settings (ConfigMap istio-system/istio) must define. istiod denies every request where it is not there.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "Add the provider to meshConfig.extensionProviders, as Kubeflow's manifests have it.",
+			},
+		},
+		{
+			Code: "KFT704", Title: "the Service of the auth proxy is missing", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, LoginDown, NoAuthorizer, UpstreamDown}, Needs: []string{"KFT717"}, Look: lookProxyService,
+			Page: Page{
+				Means: "The login's policy sends requests to the Service oauth2-proxy/oauth2-proxy. It is not there, and the gateway denies every request.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "Apply the part of Kubeflow's manifests again that makes it.",
+			},
+		},
+		{
+			Code: "KFT703", Title: "the auth proxy is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{NoAuthorizer, LoginDown, UpstreamDown}, Needs: []string{"KFT704"}, Look: lookProxy703,
+			Page: Page{
+				Means: "The gateway asks the auth proxy about every request, and no pod of it answers. The gateway then refuses with an empty page.",
+				Shows: []Shown{
+					{"curl", "HTTP/1.1 403 Forbidden with an empty body", "measured with Istio 1.31-dev"},
+					{"Envoy", "403 UAEX ext_authz_error", "measured with Envoy 1.40"},
+				},
+				Heals: "See why: kubectl -n oauth2-proxy describe pods; scaled to zero: kubectl -n oauth2-proxy scale deployment oauth2-proxy --replicas=1",
+			},
+		},
+		{
+			Code: "KFT705", Title: "Dex is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{DexDown, LoginBreaks}, Needs: nil, Look: lookDex,
+			Page: Page{
+				Means: "The sign-in page comes from the auth proxy and looks well; Dex, which asks for the password, does not answer. Sessions that exist go on.",
+				Shows: []Shown{{"browser", "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure", "measured with Envoy 1.40"}},
+				Heals: "See why: kubectl -n auth describe pods -l app=dex; scaled to zero: kubectl -n auth scale deployment dex --replicas=1",
+			},
+		},
+		{
+			Code: "KFT710", Title: "Dex, the auth proxy and the gateway do not agree on the issuer", Layer: LayerLogin, Severity: Error, Causes: []Symptom{BadToken, LoginBreaks, SessionRefused}, Look: lookIssuers,
+			Page: Page{
+				Means: "Dex signs its tokens with a name of its own (issuer). The auth proxy and the gateway's RequestAuthentication must expect the same name, to the letter.",
+				Shows: []Shown{{"curl", "Jwt issuer is not configured", "measured with Istio 1.31-dev"}},
+				Heals: "Write the same issuer into Dex's ConfigMap, oauth2-proxy's settings and the RequestAuthentication, then restart Dex and oauth2-proxy.",
+			},
+		},
+		{
+			Code: "KFT712", Title: "the gateway does not check Dex's tokens", Layer: LayerLogin, Severity: Error, Causes: []Symptom{BadToken, Denied, LoginBreaks, SessionDenied}, Needs: []string{"KFT710"}, Look: lookRequestAuthentication,
+			Page: Page{
+				Means: "After the login every request carries Dex's token, which a RequestAuthentication must allow and turn into the user's name. There is none for Dex's issuer.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "Apply the part of Kubeflow's manifests again that makes RequestAuthentication istio-system/dex-jwt.",
+			},
+		},
+		{
+			Code: "KFT709", Title: "Dex and the auth proxy hold different client secrets", Layer: LayerLogin, Severity: Error, Causes: []Symptom{LoginBreaks}, Look: lookClientSecret,
+			Page: Page{
+				Means: "The auth proxy proves itself to Dex with a secret. Theirs differ, so that each login ends with an error after the right password.",
+				Shows: []Shown{
+					{"browser", "Oops! Something went wrong. For more information contact your server administrator.", "measured with oauth2-proxy 7.8.1"},
+					{"Dex", `oauth2: "invalid_client" "Invalid client credentials."`, "measured with Dex 2.41.1"},
+				},
+				Heals: "Write the same secret into both Secrets, and restart both.",
+			},
+		},
+		{
+			Code: "KFT706", Title: "a part of the login was not restarted after its settings changed", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{DexRefuses, BadToken, LoginBreaks}, Look: lookStale,
+			Page: Page{
+				Means: "Dex and oauth2-proxy read their settings when they start. Settings that changed later are in force only after a restart.",
+				Heals: "kubectl -n auth rollout restart deployment dex; kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy",
+			},
+		},
+		{
+			Code: "KFT714", Title: "a password or secret that every Kubeflow ships with is in use", Layer: LayerLogin, Severity: Info, Look: lookShipped,
+			Page: Page{
+				Means: "Kubeflow's manifests come with a user user@example.com, its password and the secret that sessions are signed with. Everybody can read them there, log in, or make a session of anybody.",
+				Heals: "Change both: Secret auth/dex-passwords, and cookie-secret in oauth2-proxy's Secret.",
+			},
+		},
+	}
+}
+
+func lookOldFilter(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	if !f.Objects.EnvoyFilters.OK() {
+		return unknown(f.Objects.EnvoyFilters.Err)
+	}
+	for _, filter := range f.Objects.authnFilters() {
+		patches, _, _ := unstructured.NestedSlice(filter.Object, "spec", "configPatches")
+		for i, entry := range patches {
+			patch, _ := entry.(map[string]any)
+			name, _, _ := unstructured.NestedString(patch, "match", "listener", "filterChain", "filter", "name")
+			if name != filterOfOld {
+				continue
+			}
+			path := fmt.Sprintf("/spec/configPatches/%d/match/listener/filterChain/filter/name", i)
+			return found(fmt.Sprintf("EnvoyFilter %s matches %s, which this Istio does not know: the login is not in front", objectName(filter), filterOfOld),
+				f.patchObject(filter, fmt.Sprintf(`[{"op":"replace","path":%q,"value":%q}]`, path, filterOfToday), "the filter matches again"),
+				evidence("EnvoyFilter "+objectName(filter), strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "."), name))
+		}
+	}
+	return passed("no filter of the login uses the old name")
+}
+
+func lookScopedPolicies(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	if !f.Objects.Policies.OK() {
+		return unknown(f.Objects.Policies.Err)
+	}
+	for _, action := range []string{"CUSTOM", "DENY"} {
+		for _, policy := range f.Objects.policies(action) {
+			for _, operation := range operations(policy) {
+				if ports := stringsIn(operation, "ports"); len(ports) > 0 {
+					return found(fmt.Sprintf("AuthorizationPolicy %s guards port %s alone", objectName(policy), strings.Join(ports, ", ")),
+						f.edit(policy, "take ports out of its rules: it then guards every port"),
+						evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].to[].operation.ports", strings.Join(ports, ", ")))
+				}
+			}
+		}
+	}
+	return passed("they name no port")
+}
+
+func lookMissingPolicies(_ context.Context, f *Facts) Result {
+	o := f.Objects
+	switch {
+	case o == nil:
+		return skipped("no cluster was asked for")
+	case !o.Policies.OK():
+		return unknown(o.Policies.Err)
+	case !o.EnvoyFilters.OK():
+		return unknown(o.EnvoyFilters.Err)
+	case !o.Proxy.Exists():
+		return skipped("no auth proxy is installed")
+	}
+	if o.Proxy.Name == "authservice" {
+		if o.hasAuthnFilter() {
+			return passed("an EnvoyFilter asks the AuthService")
+		}
+		return found("no EnvoyFilter asks the AuthService: the login guards nothing",
+			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz"))
+	}
+	if o.customPolicy() != nil || o.hasAuthnFilter() {
+		return passed("requests are sent to " + o.Proxy.Name)
+	}
+	return found("no AuthorizationPolicy of the gateway pods sends requests to oauth2-proxy: the login guards nothing",
+		byAdmin("apply the policies of Kubeflow's manifests again (common/oauth2-proxy): istio-ingressgateway-oauth2-proxy and istio-ingressgateway-require-jwt"),
+		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods"))
+}
+
+func lookProvider(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	policy := f.Objects.customPolicy()
+	if policy == nil {
+		return skipped("no policy names a provider")
+	}
+	if !f.Objects.Mesh.OK() {
+		return unknown(f.Objects.Mesh.Err)
+	}
+	name, _, _ := unstructured.NestedString(policy.Object, "spec", "provider", "name")
+	known := meshProviders(f.Objects.Mesh.Value.Data["mesh"])
+	if slices.Contains(known, name) {
+		return passed("provider " + name)
+	}
+	return found(fmt.Sprintf("AuthorizationPolicy %s names the provider %q, which the mesh does not know", objectName(policy), name),
+		byAdmin("add the provider to extensionProviders in ConfigMap istio-system/istio, as Kubeflow's manifests have it", "kubectl -n istio-system edit configmap istio"),
+		evidence("ConfigMap istio-system/istio", "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name))
+}
+
+func lookProxyService(_ context.Context, f *Facts) Result {
+	o := f.Objects
+	switch {
+	case o == nil:
+		return skipped("no cluster was asked for")
+	case o.customPolicy() == nil && !o.hasAuthnFilter():
+		return skipped("nothing is sent to an auth proxy")
+	case o.Proxy.Service.OK():
+		return passed("Service " + objectName(o.Proxy.Service.Value))
+	case !o.Proxy.Service.Absent():
+		return unknown(o.Proxy.Service.Err)
+	}
+	name := o.Proxy.Namespace + "/" + o.Proxy.Name
+	return found("there is no Service "+name+", to which the gateway sends every request first",
+		byAdmin("apply the part of Kubeflow's manifests again that makes it (common/oauth2-proxy)"), evidence("Service "+name, "", "is not there"))
+}
+
+func lookProxy703(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	if f.Objects.customPolicy() == nil && !f.Objects.hasAuthnFilter() {
+		return skipped("nothing is sent to an auth proxy")
+	}
+	return f.lookDown(f.Objects.Proxy)
+}
+
+func lookDex(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	if !f.Objects.Dex.Exists() {
+		return skipped("no Dex is installed")
+	}
+	return f.lookDown(f.Objects.Dex)
+}
+
+// lookDown tells whether no pod of a part takes traffic.
+func (f *Facts) lookDown(p Part) Result {
+	if !p.Pods.OK() {
+		return unknown(p.Pods.Err)
+	}
+	if n := p.ready(); n > 0 {
+		return passed(itoa(n) + " ready pods")
+	}
+	fix := runs("says why", "kubectl -n "+p.Namespace+" describe pods")
+	var ev []Evidence
+	for i := range p.Pods.Value {
+		ev = append(ev, evidence("Pod "+objectName(&p.Pods.Value[i]), "status", podState(&p.Pods.Value[i])))
+	}
+	if len(ev) == 0 {
+		ev = append(ev, evidence("Pods of "+p.Namespace+"/"+p.Name, "", "none"))
+		kind := "deployment "
+		if p.Name == "authservice" {
+			kind = "statefulset "
+		}
+		fix = runs("starts one", "kubectl -n "+p.Namespace+" scale "+kind+p.Name+" --replicas=1", "kubectl -n "+p.Namespace+" rollout status "+kind+p.Name+" --timeout=60s")
+	}
+	return found("no pod of "+p.Namespace+"/"+p.Name+" takes traffic", fix, ev...)
+}
+
+// dexIssuer is what Dex calls itself: on the wire, else in its settings.
+func (f *Facts) dexIssuer() (issuer, source string) {
+	for _, r := range f.Roads {
+		if a := r.answer(dexPath); a != nil && a.Status == 200 {
+			if issuer := jsonString(a.Body, "issuer"); issuer != "" {
+				return issuer, r.where(dexPath)
+			}
+		}
+	}
+	if f.Objects != nil && f.Objects.Login.Dex.OK() && f.Objects.Login.Dex.Value.Issuer != "" {
+		return f.Objects.Login.Dex.Value.Issuer, "Dex's ConfigMap"
+	}
+	return "", ""
+}
+
+func lookIssuers(_ context.Context, f *Facts) Result {
+	issuer, source := f.dexIssuer()
+	if issuer == "" || f.Objects == nil {
+		return skipped("Dex's issuer is not known")
+	}
+	own := evidence(source, "issuer", issuer)
+	if p := f.Objects.Login.Proxy; p.OK() && p.Value.Issuer != "" && p.Value.Issuer != issuer {
+		return found(fmt.Sprintf("oauth2-proxy expects the issuer %s, and Dex is %s", p.Value.Issuer, issuer),
+			byAdmin("write the same issuer into both and restart both"), own, evidence("oauth2-proxy's settings", "oidc_issuer_url", p.Value.Issuer)).as(itself(LoginBreaks))
+	}
+	if !f.Objects.RequestAuthentications.OK() {
+		return unknown(f.Objects.RequestAuthentications.Err)
+	}
+	expected, name := f.Objects.jwtIssuers()
+	if slices.Contains(expected, issuer) || len(expected) == 0 {
+		return passed(issuer)
+	}
+	for _, other := range expected {
+		if strings.Contains(other, "/dex") || strings.Contains(other, "dex.") {
+			return found(fmt.Sprintf("the gateway expects tokens of %s, and Dex is %s", other, issuer),
+				byAdmin("write Dex's issuer into the RequestAuthentication, or the other way round", "kubectl -n istio-system edit requestauthentication "+name), own,
+				evidence("RequestAuthentications of istio-system", "spec.jwtRules[].issuer", strings.Join(expected, ", "))).as(itself(LoginBreaks))
+		}
+	}
+	return passed("no other issuer of a Dex is expected")
+}
+
+// jwtIssuers are those that the gateway takes tokens of, and the first object
+// that says so.
+func (o *Objects) jwtIssuers() (issuers []string, name string) {
+	for i := range o.RequestAuthentications.Value {
+		r := &o.RequestAuthentications.Value[i]
+		if !o.selectsGateway(r) {
+			continue
+		}
+		rules, _, _ := unstructured.NestedSlice(r.Object, "spec", "jwtRules")
+		for _, entry := range rules {
+			rule, _ := entry.(map[string]any)
+			if issuer, _ := rule["issuer"].(string); issuer != "" {
+				issuers = append(issuers, issuer)
+				if name == "" {
+					name = r.GetName()
+				}
+			}
+		}
+	}
+	return issuers, name
+}
+
+func lookRequestAuthentication(_ context.Context, f *Facts) Result {
+	o := f.Objects
+	if o == nil {
+		return skipped("no cluster was asked for")
+	}
+	if !o.RequestAuthentications.OK() {
+		return unknown(o.RequestAuthentications.Err)
+	}
+	denies := slices.ContainsFunc(o.policies("DENY"), func(p *unstructured.Unstructured) bool {
+		text, err := p.MarshalJSON()
+		return err == nil && strings.Contains(string(text), "notRequestPrincipals")
+	})
+	issuer, source := f.dexIssuer()
+	if !denies || issuer == "" {
+		return skipped("no policy asks for a token")
+	}
+	expected, _ := o.jwtIssuers()
+	if slices.Contains(expected, issuer) {
+		return passed("tokens of " + issuer + " are checked")
+	}
+	return found("no RequestAuthentication takes tokens of "+issuer+", and a policy refuses requests without one",
+		byAdmin("apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again"), evidence(source, "issuer", issuer),
+		evidence("RequestAuthentications of istio-system", "spec.jwtRules[].issuer", orNone(expected))).as(itself(LoginBreaks))
+}
+
+func orNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+func lookClientSecret(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	same := f.Objects.Login.SameSecret
+	switch {
+	case !same.OK():
+		return unknown(same.Err)
+	case same.Value:
+		return passed("they are the same")
+	}
+	return found("the client secret in oauth2-proxy's Secret is not the one in Dex's",
+		byAdmin("write the same value into both (field client-secret in the Secret of namespace oauth2-proxy, OIDC_CLIENT_SECRET in auth/dex-oidc-client), then restart both",
+			"kubectl -n auth rollout restart deployment dex", "kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy"),
+		evidence("Secrets of oauth2-proxy and Dex", "client secret", "differ (compared in memory)")).as(itself(LoginBreaks))
+}
+
+func lookStale(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	for _, s := range f.Objects.Login.Stale {
+		namespace := map[string]string{"dex": "auth", "oauth2-proxy": "oauth2-proxy"}[s.Part]
+		if namespace == "" {
+			continue
+		}
+		return found(fmt.Sprintf("%s changed after %s was started", s.Object, s.Part),
+			runs("starts it anew, with the settings of now", fmt.Sprintf("kubectl -n %s rollout restart deployment %s", namespace, s.Part), fmt.Sprintf("kubectl -n %s rollout status deployment %s --timeout=60s", namespace, s.Part)),
+			evidence(s.Object, "changed", s.Changed.UTC().Format("2006-01-02T15:04:05Z")), evidence("Pods of "+s.Part, "status.startTime", s.Pod.UTC().Format("2006-01-02T15:04:05Z")))
+	}
+	return passed("nothing changed since they started")
+}
+
+func lookShipped(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	l := f.Objects.Login
+	var what []string
+	if l.ShippedPassword.OK() && l.ShippedPassword.Value {
+		what = append(what, "the password of user@example.com")
+	}
+	if l.ShippedCookieSecret.OK() && l.ShippedCookieSecret.Value {
+		what = append(what, "the secret that sessions are signed with")
+	}
+	if len(what) == 0 {
+		if !l.ShippedPassword.OK() {
+			return unknown(l.ShippedPassword.Err)
+		}
+		return passed("they were changed")
+	}
+	return found("everybody can read "+strings.Join(what, " and ")+" in Kubeflow's manifests", byAdmin("change them, then restart Dex and oauth2-proxy"),
+		evidence("Secrets of oauth2-proxy and Dex", "", "as shipped (compared in memory)"))
+}

@@ -1,0 +1,166 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+)
+
+func routeChecks() []Check {
+	return []Check{
+		{
+			Code: "KFT321", Title: "Kubeflow's VirtualServices are not bound to the Gateway", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{Denied, NoRoute, OtherAnswer, LoginDown, DexDown, LoginBreaks}, Look: lookRoutes,
+			Page: Page{
+				Means: "A VirtualService says which program answers for a path, and at which Gateway. Without one that names Kubeflow's Gateway and admits the host, the gateway knows no route; since the login's filter needs a route, Kubeflow's policies then deny the request.",
+				Shows: []Shown{
+					{"curl", "RBAC: access denied", "measured with Istio 1.31-dev, Kubeflow 1.9.1 and later"},
+					{"Envoy", "404 NR route_not_found", "measured with Envoy 1.40"},
+				},
+				Heals: "Apply the part of Kubeflow's manifests again whose VirtualService is missing or changed.",
+			},
+		},
+	}
+}
+
+// kubeflowRoute is a part of Kubeflow and the path by which its VirtualService is
+// known.
+type kubeflowRoute struct{ part, namespace, name, prefix string }
+
+// kubeflowRoutes are those that the front door needs, as Kubeflow's manifests
+// have them (1.9 to 26.03). oauth2-proxy's is there in its era alone.
+func (f *Facts) kubeflowRoutes() []kubeflowRoute {
+	routes := []kubeflowRoute{
+		{"the dashboard", "kubeflow", "centraldashboard", "/"},
+		{"Dex", "auth", "dex", "/dex/"},
+	}
+	if f.Objects.Proxy.Exists() && f.Objects.Proxy.Namespace == "oauth2-proxy" && f.Objects.customPolicy() != nil && !f.objectGuardsAll() {
+		routes = append(routes, kubeflowRoute{"oauth2-proxy", "oauth2-proxy", "oauth2-proxy", "/oauth2/"})
+	}
+	return routes
+}
+
+// objectGuardsAll tells of the policy of Kubeflow 1.9.0, which takes every path:
+// there oauth2-proxy answers its own by itself and needs no route.
+func (f *Facts) objectGuardsAll() bool {
+	policy := f.Objects.customPolicy()
+	return policy != nil && len(operations(policy)) == 0
+}
+
+func lookRoutes(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	if !f.Objects.VirtualServices.OK() {
+		return unknown(f.Objects.VirtualServices.Err)
+	}
+	for _, route := range f.kubeflowRoutes() {
+		bound, near := f.Objects.routeFor(door.Name(), f.Aim.Host, route.prefix)
+		if bound {
+			continue
+		}
+		result := f.missingRoute(door, route, near)
+		switch route.prefix {
+		case "/dex/", "/oauth2/":
+			return result.as(func(x *Finding) {
+				x.causes = []Symptom{LoginBreaks, LoginDown, DexDown}
+				x.observed = LoginBreaks
+			})
+		}
+		return result
+	}
+	return passed("their paths lead to Kubeflow")
+}
+
+// missingRoute says what is wrong with the VirtualService of a part.
+func (f *Facts) missingRoute(door *gateway.FrontDoor, route kubeflowRoute, near *unstructured.Unstructured) Result {
+	usual := route.namespace + "/" + route.name
+	if near == nil {
+		return found(fmt.Sprintf("no VirtualService routes %s to %s: %s is not there", route.prefix, route.part, usual),
+			byAdmin("apply the part of Kubeflow's manifests again that makes VirtualService "+usual), evidence("VirtualService "+usual, "", "is not there"))
+	}
+	gateways, _, _ := unstructured.NestedStringSlice(near.Object, "spec", "gateways")
+	hosts, _, _ := unstructured.NestedStringSlice(near.Object, "spec", "hosts")
+	name := "VirtualService " + objectName(near)
+	if !slices.Contains(qualified(near, gateways), door.Name()) {
+		return found(fmt.Sprintf("%s is bound to %s, not to Gateway %s", name, strings.Join(gateways, ", "), door.Name()),
+			f.patchObject(near, fmt.Sprintf(`[{"op":"add","path":"/spec/gateways","value":[%q]}]`, door.Name()), "binds it to Kubeflow's Gateway"),
+			evidence(name, "spec.gateways", strings.Join(gateways, ", ")))
+	}
+	return found(fmt.Sprintf("%s answers for %s alone, and was asked for %s", name, strings.Join(hosts, ", "), f.Aim.Host),
+		f.patchObject(near, `[{"op":"add","path":"/spec/hosts","value":["*"]}]`, "answers for every name"), evidence(name, "spec.hosts", strings.Join(hosts, ", ")))
+}
+
+// patchObject is a fix that patches an object, or an edit where a manager would
+// undo it.
+func (f *Facts) patchObject(object *unstructured.Unstructured, patch, text string) Fix {
+	if managerOf(object) != "" {
+		return f.edit(object, text)
+	}
+	return runs(text, fmt.Sprintf("kubectl -n %s patch %s %s --type=json -p '%s'", object.GetNamespace(), strings.ToLower(object.GetKind()), object.GetName(), patch))
+}
+
+// routeFor tells whether a VirtualService routes a path at a Gateway for a host;
+// near is one that would but for Gateway or host.
+func (o *Objects) routeFor(gatewayName, host, prefix string) (bound bool, near *unstructured.Unstructured) {
+	for i := range o.VirtualServices.Value {
+		v := &o.VirtualServices.Value[i]
+		if !routes(v, prefix) {
+			continue
+		}
+		gateways, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "gateways")
+		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
+		if slices.Contains(qualified(v, gateways), gatewayName) && (gateway.Server{Hosts: hosts}).MatchesHost(host) {
+			return true, v
+		}
+		if near == nil || isKubeflows(v) {
+			near = v
+		}
+	}
+	return false, near
+}
+
+// isKubeflows tells objects in the namespaces of Kubeflow's own parts.
+func isKubeflows(v *unstructured.Unstructured) bool {
+	return slices.Contains([]string{"kubeflow", "auth", "oauth2-proxy", "istio-system"}, v.GetNamespace())
+}
+
+// qualified are Gateway names with their namespace.
+func qualified(v *unstructured.Unstructured, names []string) []string {
+	var full []string
+	for _, name := range names {
+		if !strings.Contains(name, "/") {
+			name = v.GetNamespace() + "/" + name
+		}
+		full = append(full, name)
+	}
+	return full
+}
+
+// routes tells whether a VirtualService takes a path by itself: an exact prefix,
+// or for the front page any rule that leads there.
+func routes(v *unstructured.Unstructured, prefix string) bool {
+	http, _, _ := unstructured.NestedSlice(v.Object, "spec", "http")
+	for _, entry := range http {
+		rule, _ := entry.(map[string]any)
+		matches, has, _ := unstructured.NestedSlice(rule, "match")
+		if !has && prefix == "/" && isKubeflows(v) {
+			return true
+		}
+		for _, m := range matches {
+			condition, _ := m.(map[string]any)
+			got, _, _ := unstructured.NestedString(condition, "uri", "prefix")
+			exact, _, _ := unstructured.NestedString(condition, "uri", "exact")
+			if got == prefix || got != "" && got == strings.TrimSuffix(prefix, "/") || prefix == "/" && exact == "/" {
+				return true
+			}
+		}
+	}
+	return false
+}

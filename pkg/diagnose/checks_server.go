@@ -1,0 +1,343 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+)
+
+// noServe are the symptoms of a port on which the gateway does not serve TLS.
+var noServe = []Symptom{PortRefused, HandshakeCut, NoAnswer, NoServer, RefusedHere}
+
+func serverChecks() []Check {
+	return []Check{
+		{
+			Code: "KFT302", Title: "the HTTPS server that setup added is gone from the Gateway", Layer: LayerObjects, Severity: Error,
+			Causes: noServe, Look: lookVanished,
+			Page: Page{
+				Means: "setup had added an HTTPS server to the Gateway; its certificate is still there, and the server is not. Whoever applied Kubeflow's manifests again wrote the list of servers anew: it is one value, and the last writer's.",
+				Heals: "Run kubectl kftls setup again. Where Argo CD or Flux writes the Gateway, put the server into Git.",
+			},
+		},
+		{
+			Code: "KFT301", Title: "nobody has set HTTPS up: the Gateway has no HTTPS server", Layer: LayerObjects, Severity: Error,
+			Causes: noServe, Needs: []string{"KFT207", "KFT302"}, Look: lookNoServer,
+			Page: Page{
+				Means: "A Kubeflow as it is shipped serves plain HTTP alone. Nothing in the gateway listens for https before somebody adds a server and a certificate.",
+				Shows: []Shown{
+					{"kubectl port-forward", "failed to connect to localhost:8443 inside namespace …: connect: connection refused", "measured with kubectl 1.37"},
+					{"curl", "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:8443", "measured with curl 7.88"},
+				},
+				Heals: "Set it up: kubectl kftls setup; or end TLS on this computer: kubectl kftls port-forward --tls",
+			},
+		},
+		{
+			Code: "KFT311", Title: "an HTTP and an HTTPS server share a port", Layer: LayerObjects, Severity: Error,
+			Causes: append([]Symptom{AnswersPlain}, noServe...), Look: lookSharedPort,
+			Page: Page{
+				Means: "One port speaks one protocol. Where servers of both kinds name the same port, istiod takes the first and leaves the other out.",
+				Shows: []Shown{{"istiod", "skipping server on gateway … port …: conflict with existing server 8443.HTTP", "read in Istio's source"}},
+				Heals: "Give one of them another port.",
+			},
+		},
+		{
+			Code: "KFT310", Title: "another Gateway has an HTTPS server for the same names", Layer: LayerObjects, Severity: Error,
+			Causes: append([]Symptom{Untrusted, WrongName, Expired, Denied, NoRoute, BadCertificate, OtherAnswer}, noServe...), Look: lookRival,
+			Page: Page{
+				Means: "Two Gateways of the same pods have HTTPS servers on one port for overlapping hosts. istiod takes the older Gateway's and leaves the other out without an error: what answers is another certificate and other routes.",
+				Shows: []Shown{{"istiod", "skipping server on gateway kubeflow/kubeflow-gateway, duplicate host names: [*]", "measured with Istio 1.31-dev"}},
+				Heals: "Give the other server hosts of its own, or take it out.",
+			},
+		},
+		{
+			Code: "KFT312", Title: "the TLS mode of the HTTPS server does not fit", Layer: LayerObjects, Severity: Error,
+			Causes: append([]Symptom{WantsClient, Denied, NoRoute}, noServe...), Look: lookMode,
+			Page: Page{
+				Means: "tls.mode says what the gateway does with TLS: SIMPLE ends it with the certificate; MUTUAL wants a certificate of the client, too, and a CA to check it by; PASSTHROUGH hands the bytes on and knows no HTTP.",
+				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
+				Heals: "Set tls.mode to SIMPLE.",
+			},
+		},
+		{
+			Code: "KFT313", Title: "the HTTPS server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Look: lookHosts,
+			Page: Page{
+				Means: "The server answers for the names in its hosts alone. A client that asks for another one (localhost, an IP address) is cut off before a certificate is shown.",
+				Shows: []Shown{
+					{"curl", "curl: (35) Recv failure: Connection reset by peer", "measured with curl 7.88"},
+					{"Envoy", `"- - -" 0 NR filter_chain_not_found`, "measured with Envoy 1.40"},
+				},
+				Heals: "Ask for a name that it admits, or admit all: hosts: [\"*\"].",
+			},
+		},
+		{
+			Code: "KFT325", Title: "the plain HTTP server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{NoRoute, Denied}, Look: lookPlainHosts,
+			Page: Page{
+				Means: "The Gateway's HTTP server answers for the names in its hosts alone. A request for another one finds no route; Kubeflow's policies then deny it.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "Ask for a name that it admits (--host NAME), or admit all: hosts: [\"*\"].",
+			},
+		},
+		{
+			Code: "KFT322", Title: "plain HTTP is redirected to https", Layer: LayerObjects, Severity: Warning,
+			Causes: []Symptom{ToHTTPS, Loop, AnswersPlain}, Look: lookRedirect,
+			Page: Page{
+				Means: "httpsRedirect answers every plain request with the same address under https. Over a port-forward that is the same plain port again; behind a load balancer that ends TLS it goes in a circle.",
+				Shows: []Shown{{"curl -L", "curl: (35) error:0A00010B:SSL routines::wrong version number", "measured with curl 7.88"}},
+				Heals: "Use https and the HTTPS port, or turn the redirect off: kubectl kftls setup --https-redirect=false",
+			},
+		},
+	}
+}
+
+// serverEvidence is a field of a server of a Gateway.
+func serverEvidence(object *unstructured.Unstructured, name, field, value string) Evidence {
+	at := "?"
+	for i, s := range gateway.Servers(object) {
+		if s.Name == name {
+			at = itoa(i)
+		}
+	}
+	return evidence("Gateway "+objectName(object), fmt.Sprintf("spec.servers[%s].%s", at, field), value)
+}
+
+// tlsCounts tells that HTTPS is asked for, or was set up by somebody.
+func (f *Facts) tlsCounts() bool {
+	return f.Aim.wantsHTTPS() || f.Objects != nil && len(f.Objects.httpsServers()) > 0
+}
+
+// door is the front door, and why there is none.
+func (f *Facts) door() (*gateway.FrontDoor, *Result) {
+	var r Result
+	switch {
+	case f.Objects == nil:
+		r = skipped("no cluster was asked for")
+	case f.Objects.Door != nil:
+		return f.Objects.Door, nil
+	case !f.Objects.Gateways.OK() && !f.Objects.Gateways.Absent():
+		r = unknown(f.Objects.Gateways.Err)
+	default:
+		r = skipped("there is no Gateway with a Service in front")
+	}
+	return nil, &r
+}
+
+func lookVanished(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	if _, stands := door.OurServer(door.SecretName("")); stands {
+		return passed("it stands")
+	}
+	recorded := door.Gateway.GetAnnotations()[gateway.AnnotationSetup] != ""
+	if !f.Objects.CA.OK() && !recorded {
+		if f.Objects.CA.Absent() {
+			return skipped("setup was not run here")
+		}
+		return unknown(f.Objects.CA.Err)
+	}
+	if f.Objects.CA.Value.GetLabels()[gateway.LabelManagedBy] != gateway.ManagedBy && !recorded {
+		return skipped("setup was not run here")
+	}
+	manager := managerOf(door.Gateway)
+	fix := runs("adds the server again, with the CA that is there", f.program()+" setup --yes")
+	if manager != "" {
+		fix = Fix{Kind: FixEdit, Text: "the Gateway is written by " + manager + ": put the HTTPS server into what it applies; " + f.program() + " setup --dry-run=client --diff shows the server"}
+	}
+	result := found("setup was run here and its server is gone: somebody wrote spec.servers anew", fix,
+		evidence("Gateway "+door.Name(), "spec.servers", serverList(door)), evidence("ConfigMap "+f.Objects.Name.Namespace+"/"+gateway.ConfigMapName, "", "is there"))
+	return f.absence(result)
+}
+
+// absence makes the lack of HTTPS a failure only against an aim; what was asked
+// for otherwise is a hint.
+func (f *Facts) absence(r Result) Result {
+	if f.Aim.wantsHTTPS() {
+		return r.as(itself(NoServer))
+	}
+	return r.as(onlyInfo)
+}
+
+func serverList(door *gateway.FrontDoor) string {
+	var list []string
+	for _, s := range gateway.Servers(door.Gateway) {
+		list = append(list, s.String())
+	}
+	return strings.Join(list, "; ")
+}
+
+func lookNoServer(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	if servers := f.Objects.httpsServers(); len(servers) > 0 {
+		return passed("there is one: " + servers[0].String())
+	}
+	result := found("the Gateway has no HTTPS server: nobody has set HTTPS up", runs("CA, certificate, Secret and server, verified; teardown takes it back", f.program()+" setup --yes"),
+		evidence("Gateway "+door.Name(), "spec.servers", serverList(door)))
+	return f.absence(result)
+}
+
+func lookSharedPort(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	plain := map[int32]string{}
+	for _, object := range door.Gateways() {
+		for _, s := range gateway.Servers(object) {
+			if s.IsHTTP() {
+				plain[s.Number] = "Gateway " + objectName(object) + ", server " + s.String()
+			}
+		}
+	}
+	for _, object := range door.Gateways() {
+		for _, s := range gateway.Servers(object) {
+			if s.IsTLS() && plain[s.Number] != "" {
+				return found(fmt.Sprintf("port %d is an HTTP server's and an HTTPS server's at once", s.Number),
+					f.edit(object, fmt.Sprintf("give one of the servers on port %d a port of its own", s.Number)),
+					evidence(plain[s.Number], "port", itoa(int(s.Number))), serverEvidence(object, s.Name, "port.number", itoa(int(s.Number))))
+			}
+		}
+	}
+	return passed("every port speaks one protocol")
+}
+
+// edit is a fix that changes an object, by whoever writes it.
+func (f *Facts) edit(object *unstructured.Unstructured, text string) Fix {
+	command := fmt.Sprintf("kubectl -n %s edit %s %s", object.GetNamespace(), editKind(object), object.GetName())
+	if manager := managerOf(object); manager != "" {
+		return Fix{Kind: FixEdit, Text: fmt.Sprintf("%s, in what %s applies: it would undo an edit in the cluster", text, manager)}
+	}
+	return Fix{Kind: FixCommand, Text: text, Commands: []string{command}}
+}
+
+func editKind(object *unstructured.Unstructured) string {
+	kind := strings.ToLower(object.GetKind())
+	if group, _, ok := strings.Cut(object.GetAPIVersion(), "/"); ok && kind == "gateway" {
+		return kind + "." + group
+	}
+	return kind
+}
+
+func lookRival(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	wanted, ok := f.Objects.httpsServer(f.Aim.Host)
+	if !ok {
+		return skipped("there is no HTTPS server")
+	}
+	owner := f.Objects.ownerOf(wanted)
+	for _, rival := range f.Objects.rivals(owner, wanted) {
+		if !older(rival.object, owner) {
+			continue
+		}
+		return found(fmt.Sprintf("Gateway %s has an HTTPS server on port %d for the same names and is older: its server counts, and that of %s is left out",
+			objectName(rival.object), wanted.Number, objectName(owner)),
+			f.edit(rival.object, "give that server hosts of its own, or another port"),
+			serverEvidence(rival.object, rival.server.Name, "hosts", strings.Join(rival.server.Hosts, ", ")),
+			serverEvidence(owner, wanted.Name, "hosts", strings.Join(wanted.Hosts, ", ")),
+			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String()))
+	}
+	return passed("no other Gateway takes its place")
+}
+
+func lookMode(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	server, ok := f.Objects.httpsServer(f.Aim.Host)
+	if !ok {
+		return skipped("there is no HTTPS server")
+	}
+	owner := f.Objects.ownerOf(server)
+	ev := serverEvidence(owner, server.Name, "tls.mode", server.Mode)
+	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":"`+server.CredentialName+`"}`, "the gateway ends TLS with the certificate, and wants none of the client")
+	switch server.Mode {
+	case "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL":
+		if server.Mode == "OPTIONAL_MUTUAL" && !f.sees(HandshakeCut, NoAnswer, PortRefused) {
+			return passed("a client certificate is optional")
+		}
+		return found("the server wants a client certificate (tls.mode "+server.Mode+"), which Kubeflow's clients have not", fix, ev)
+	case "PASSTHROUGH", "AUTO_PASSTHROUGH":
+		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev)
+	case "SIMPLE":
+		if server.CredentialName == "" {
+			return found("the server names no Secret (credentialName), and takes its certificate from files of the pod",
+				runs("a certificate of ours in its place", f.program()+" setup --force --yes"), serverEvidence(owner, server.Name, "tls.credentialName", "is not set")).as(probably)
+		}
+	}
+	return passed("tls.mode " + server.Mode)
+}
+
+func lookHosts(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	server, ok := f.Objects.httpsServer(f.Aim.Host)
+	if !ok {
+		return skipped("there is no HTTPS server")
+	}
+	if server.MatchesHost(f.Aim.Host) {
+		return passed("it admits " + f.Aim.Host)
+	}
+	owner := f.Objects.ownerOf(server)
+	name := strings.Replace(server.Hosts[0], "*", "kubeflow", 1)
+	if _, bare, ok := strings.Cut(name, "/"); ok {
+		name = bare
+	}
+	fix := f.patchServer(owner, server, "hosts", `["*"]`, "the server admits every name; a client may also ask for "+name+" in place of "+f.Aim.Host)
+	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", strings.Join(server.Hosts, ", "), f.Aim.Host), fix,
+		serverEvidence(owner, server.Name, "hosts", strings.Join(server.Hosts, ", ")))
+}
+
+func lookPlainHosts(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	var hosts []string
+	var owner *unstructured.Unstructured
+	var closed gateway.Server
+	for _, s := range gateway.Servers(door.Gateway) {
+		if s.IsHTTP() {
+			hosts = append(hosts, s.Hosts...)
+			if s.MatchesHost(f.Aim.Host) {
+				return passed("it admits " + f.Aim.Host)
+			}
+			owner, closed = door.Gateway, s
+		}
+	}
+	if owner == nil {
+		return skipped("the Gateway has no plain HTTP server")
+	}
+	return found(fmt.Sprintf("the plain HTTP server of Gateway %s admits %s alone, and was asked for %s", door.Name(), strings.Join(hosts, ", "), f.Aim.Host),
+		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", ")))
+}
+
+func lookRedirect(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	for _, object := range door.Gateways() {
+		for _, s := range gateway.Servers(object) {
+			if s.IsHTTP() && s.HTTPSRedirect {
+				return found("plain HTTP on port "+itoa(int(s.Number))+" is redirected to https", f.patchServer(object, s, "tls", "", "plain HTTP is answered as before"),
+					serverEvidence(object, s.Name, "tls.httpsRedirect", "true"))
+			}
+		}
+	}
+	return passed("there is no redirect")
+}

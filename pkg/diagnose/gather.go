@@ -1,0 +1,176 @@
+package diagnose
+
+import (
+	"context"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
+)
+
+// gather collects the facts: the cluster's objects, then the wire, and beside
+// both this computer and the user's own road.
+func gather(ctx context.Context, o Options) *Facts {
+	f := &Facts{
+		Aim: o.aim(), Now: o.now(),
+		Access: Access{Cluster: o.Cluster, Err: o.ClusterErr, Wanted: o.ClusterWanted},
+	}
+	f.Computer = gatherComputer(o)
+	cookies := f.readCookies(o)
+	var own *Road
+	var group sync.WaitGroup
+	if o.Cluster != nil {
+		reader := reader{ctx: ctx, cluster: o.Cluster, options: o}
+		f.Objects = reader.objects()
+		f.trustOurs(f.Objects)
+	}
+	if o.URL != nil {
+		own = ownRoad(o.URL, o.Env)
+		group.Go(func() { own.probe(ctx, f) })
+	}
+	tunnels := f.tunnels(o.Dialer)
+	for _, r := range tunnels {
+		group.Go(func() { r.probe(ctx, f) })
+	}
+	group.Wait()
+	if own != nil {
+		f.Roads = append(f.Roads, own)
+	}
+	f.Roads = append(f.Roads, tunnels...)
+	f.Session = f.askWithSession(ctx, cookies)
+	return f
+}
+
+// reader reads the cluster's objects, each once.
+type reader struct {
+	ctx     context.Context
+	cluster *cluster.Cluster
+	options Options
+}
+
+const (
+	securityGroup   = "security.istio.io"
+	networkingGroup = "networking.istio.io"
+	// securityVersion is served by Istio 1.9, Kubeflow 1.3's, to today.
+	securityVersion = "v1beta1"
+)
+
+// objects reads all that every diagnosis needs: side by side, after one question
+// for the versions of Istio's API.
+func (r reader) objects() *Objects {
+	o := &Objects{Name: r.options.Gateway, Secrets: map[types.NamespacedName]Known[*SecretFacts]{}}
+	if o.Name.Name == "" {
+		o.Name = gateway.KubeflowGateway
+	}
+	system := gateway.KubeflowIngress.Namespace
+	var group sync.WaitGroup
+	group.Go(func() { o.Istio = know(r.cluster.GroupVersions(r.ctx, networkingGroup)) })
+	group.Go(func() {
+		o.Ingress = know(portforward.Resolve(r.ctx, r.cluster.Core, r.cluster.Discovery, system, gateway.KubeflowIngress.Name))
+	})
+	group.Go(func() { o.Pods = r.pods(system) })
+	group.Go(func() { o.CA = r.configMap(o.Name.Namespace, gateway.ConfigMapName) })
+	group.Go(func() { o.Mesh = r.configMap(system, "istio") })
+	group.Go(func() { o.Policies = r.list(securityGroup, securityVersion, "authorizationpolicies", system) })
+	group.Go(func() {
+		o.RequestAuthentications = r.list(securityGroup, securityVersion, "requestauthentications", system)
+	})
+	group.Go(func() { o.Proxy = r.part("oauth2-proxy", "oauth2-proxy", "app.kubernetes.io/name=oauth2-proxy") })
+	group.Go(func() { o.Dex = r.part("auth", "dex", "app=dex") })
+	group.Wait()
+	if !o.Istio.OK() || len(o.Istio.Value) == 0 {
+		return o
+	}
+	version := o.Istio.Value[0]
+	group.Go(func() { o.Gateways = r.gateways(o.Name, version) })
+	group.Go(func() { o.VirtualServices = r.list(networkingGroup, version, "virtualservices", metav1.NamespaceAll) })
+	group.Go(func() { o.Login = r.login(o) })
+	if r.options.aim().wantsSession() {
+		group.Go(func() { o.Pipelines = r.part("kubeflow", "ml-pipeline", "app=ml-pipeline") })
+	}
+	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
+	group.Wait()
+	o.assemble()
+	if !o.Proxy.Exists() { // the era before oauth2-proxy
+		if auth := r.part(system, "authservice", "app=authservice"); auth.Exists() {
+			o.Proxy = auth
+		}
+	}
+	r.secrets(o)
+	return o
+}
+
+// assemble makes the front door of what was read, as far as it goes.
+func (o *Objects) assemble() {
+	for i := range o.Gateways.Value {
+		if objectName(&o.Gateways.Value[i]) == o.Name.String() && o.Ingress.OK() {
+			o.Door = gateway.Assemble(&o.Gateways.Value[i], o.Gateways.Value, o.Ingress.Value)
+		}
+	}
+}
+
+func know[T any](value T, err error) Known[T] { return Known[T]{Value: value, Err: err} }
+
+// fromCache lets the API server answer lists out of its memory: a diagnosis
+// costs a large cluster nothing.
+func fromCache(selector string) metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: selector, ResourceVersion: "0"}
+}
+
+func (r reader) pods(namespace string) Known[[]corev1.Pod] { return r.podsBy(namespace, "") }
+
+func (r reader) podsBy(namespace, selector string) Known[[]corev1.Pod] {
+	list, err := r.cluster.Core.Pods(namespace).List(r.ctx, fromCache(selector))
+	if err != nil {
+		return Known[[]corev1.Pod]{Err: cluster.Explain(err, "list the pods of namespace %s", namespace)}
+	}
+	return Known[[]corev1.Pod]{Value: list.Items}
+}
+
+func (r reader) configMap(namespace, name string) Known[*corev1.ConfigMap] {
+	object, err := r.cluster.Core.ConfigMaps(namespace).Get(r.ctx, name, metav1.GetOptions{})
+	return know(object, cluster.Explain(err, "read ConfigMap %s/%s", namespace, name))
+}
+
+func (r reader) list(group, version, resource, namespace string) Known[[]unstructured.Unstructured] {
+	kind := schema.GroupVersionResource{Group: group, Version: version, Resource: resource}
+	list, err := r.cluster.Dynamic.Resource(kind).Namespace(namespace).List(r.ctx, fromCache(""))
+	if err != nil {
+		return Known[[]unstructured.Unstructured]{Err: cluster.Explain(err, "list %s", resource)}
+	}
+	return Known[[]unstructured.Unstructured]{Value: list.Items}
+}
+
+// gateways lists all Gateways, or reads the one where listing is not allowed.
+func (r reader) gateways(name types.NamespacedName, version string) Known[[]unstructured.Unstructured] {
+	all := r.list(networkingGroup, version, "gateways", metav1.NamespaceAll)
+	if all.OK() {
+		return all
+	}
+	kind := schema.GroupVersionResource{Group: networkingGroup, Version: version, Resource: "gateways"}
+	one, err := r.cluster.Dynamic.Resource(kind).Namespace(name.Namespace).Get(r.ctx, name.Name, metav1.GetOptions{})
+	if err != nil {
+		return Known[[]unstructured.Unstructured]{Err: cluster.Explain(err, "read Gateway %s", name)}
+	}
+	return Known[[]unstructured.Unstructured]{Value: []unstructured.Unstructured{*one}}
+}
+
+// part reads the Service and the pods of a part of the login.
+func (r reader) part(namespace, name, selector string) Part {
+	p := Part{Namespace: namespace, Name: name}
+	var group sync.WaitGroup
+	group.Go(func() {
+		service, err := r.cluster.Core.Services(namespace).Get(r.ctx, name, metav1.GetOptions{})
+		p.Service = know(service, cluster.Explain(err, "read Service %s/%s", namespace, name))
+	})
+	group.Go(func() { p.Pods = r.podsBy(namespace, selector) })
+	group.Wait()
+	return p
+}

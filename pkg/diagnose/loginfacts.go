@@ -1,0 +1,264 @@
+package diagnose
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+)
+
+// LoginFacts are how Dex and the auth proxy are set up, as far as it matters for
+// each other. Secrets are compared in memory and not kept.
+type LoginFacts struct {
+	// Dex is Dex's config.yaml without secrets.
+	Dex Known[DexSettings]
+	// Proxy are oauth2-proxy's settings without secrets.
+	Proxy Known[ProxySettings]
+	// SameID and SameSecret tell whether both hold the same client.
+	SameID, SameSecret Known[bool]
+	// ShippedPassword and ShippedCookieSecret tell that Kubeflow's own are in use.
+	ShippedPassword, ShippedCookieSecret Known[bool]
+	// Stale are objects that changed after the pods that read them began.
+	Stale []Stale
+}
+
+// Stale is an object that is newer than a pod that read it.
+type Stale struct {
+	Part, Object string
+	Changed, Pod time.Time
+}
+
+// DexSettings are what of Dex's configuration is no secret.
+type DexSettings struct {
+	Issuer     string
+	Connectors []string
+	PasswordDB bool
+	// RedirectURIs are those of all static clients.
+	RedirectURIs []string
+}
+
+// ProxySettings are what of oauth2-proxy's configuration is no secret.
+type ProxySettings struct {
+	Issuer, RedirectURL, CookieName string
+	// AllowUnverified tells that e-mail addresses need not be verified.
+	AllowUnverified bool
+}
+
+// Kubeflow's manifests ship these with every install (common/dex and
+// common/oauth2-proxy, 1.3 to 26.03): whoever reads them can log in.
+const (
+	shippedHash         = "$2y$12$4K/VkmDd1q1Orb3xAt82zu8gk7Ad6ReFR4LCP9UeYE90NLiN9Df72"
+	shippedCookieSecret = "7d16fee92f8d11b8940b081b3f8b8acb"
+)
+
+// login reads how the parts of the login are set up, from the objects that their
+// pods name.
+func (r reader) login(o *Objects) LoginFacts {
+	var (
+		l              LoginFacts
+		proxy, dex     = newRefs(o.Proxy.Pods.Value), newRefs(o.Dex.Pods.Value)
+		configs        = map[types.NamespacedName]Known[*corev1.ConfigMap]{}
+		secrets        = map[types.NamespacedName]Known[*corev1.Secret]{}
+		mu             sync.Mutex
+		group          sync.WaitGroup
+		readConfigMaps = slices.Concat(proxy.configMaps, dex.configMaps)
+	)
+	for _, name := range readConfigMaps {
+		group.Go(func() {
+			got := r.configMap(name.Namespace, name.Name)
+			mu.Lock()
+			defer mu.Unlock()
+			configs[name] = got
+		})
+	}
+	for _, name := range slices.Concat(proxy.secrets, dex.secrets) {
+		group.Go(func() {
+			got := r.rawSecret(name)
+			mu.Lock()
+			defer mu.Unlock()
+			secrets[name] = got
+		})
+	}
+	group.Wait()
+	l.Dex, l.Proxy = dexSettings(configs, dex.configMaps), proxySettings(configs, proxy.configMaps)
+	l.compare(secrets, proxy.secrets, dex.secrets)
+	for _, name := range readConfigMaps {
+		if c := configs[name]; c.OK() {
+			l.noteStale(o, "ConfigMap", c.Value)
+		}
+	}
+	for _, s := range secrets {
+		if s.OK() {
+			l.noteStale(o, "Secret", s.Value)
+		}
+	}
+	return l
+}
+
+func (r reader) rawSecret(name types.NamespacedName) Known[*corev1.Secret] {
+	if r.options.NoSecrets {
+		return Known[*corev1.Secret]{Err: errNotRead}
+	}
+	secret, err := r.cluster.Core.Secrets(name.Namespace).Get(r.ctx, name.Name, metav1.GetOptions{})
+	return know(secret, cluster.Explain(err, "read Secret %s", name))
+}
+
+// refs are the objects that pods take their settings from.
+type refs struct{ configMaps, secrets []types.NamespacedName }
+
+func newRefs(pods []corev1.Pod) refs {
+	var r refs
+	if len(pods) == 0 {
+		return r
+	}
+	pod := &pods[len(pods)-1]
+	add := func(list *[]types.NamespacedName, name string) {
+		full := types.NamespacedName{Namespace: pod.Namespace, Name: name}
+		if name != "" && name != "kube-root-ca.crt" && !slices.Contains(*list, full) {
+			*list = append(*list, full)
+		}
+	}
+	for _, container := range pod.Spec.Containers {
+		for _, from := range container.EnvFrom {
+			if from.SecretRef != nil {
+				add(&r.secrets, from.SecretRef.Name)
+			}
+		}
+		for _, variable := range container.Env {
+			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil {
+				add(&r.secrets, variable.ValueFrom.SecretKeyRef.Name)
+			}
+		}
+	}
+	for _, volume := range pod.Spec.Volumes {
+		if volume.ConfigMap != nil && !strings.Contains(volume.ConfigMap.Name, "theme") {
+			add(&r.configMaps, volume.ConfigMap.Name)
+		}
+	}
+	return r
+}
+
+func dexSettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []types.NamespacedName) Known[DexSettings] {
+	for _, name := range names {
+		c := all[name]
+		if !c.OK() {
+			return Known[DexSettings]{Err: c.Err}
+		}
+		var config struct {
+			Issuer           string                            `json:"issuer"`
+			EnablePasswordDB bool                              `json:"enablePasswordDB"`
+			Connectors       []struct{ ID string }             `json:"connectors"`
+			StaticClients    []struct{ RedirectURIs []string } `json:"staticClients"`
+		}
+		text := c.Value.Data["config.yaml"]
+		if text == "" || yaml.Unmarshal([]byte(text), &config) != nil {
+			continue
+		}
+		s := DexSettings{Issuer: config.Issuer, PasswordDB: config.EnablePasswordDB}
+		for _, connector := range config.Connectors {
+			s.Connectors = append(s.Connectors, connector.ID)
+		}
+		for _, client := range config.StaticClients {
+			s.RedirectURIs = append(s.RedirectURIs, client.RedirectURIs...)
+		}
+		return Known[DexSettings]{Value: s}
+	}
+	return Known[DexSettings]{Err: errNotAsked}
+}
+
+func proxySettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []types.NamespacedName) Known[ProxySettings] {
+	for _, name := range names {
+		c := all[name]
+		if !c.OK() {
+			return Known[ProxySettings]{Err: c.Err}
+		}
+		text, ok := c.Value.Data["oauth2_proxy.cfg"]
+		if !ok {
+			continue
+		}
+		return Known[ProxySettings]{Value: ProxySettings{
+			Issuer: setting(text, "oidc_issuer_url"), RedirectURL: setting(text, "redirect_url"), CookieName: setting(text, "cookie_name"),
+			AllowUnverified: setting(text, "insecure_oidc_allow_unverified_email") == "true",
+		}}
+	}
+	return Known[ProxySettings]{Err: errNotAsked}
+}
+
+// setting reads one line of oauth2-proxy's settings, which are TOML: of that only
+// `name = "value"` is needed.
+func setting(text, name string) string {
+	for line := range strings.Lines(text) {
+		key, value, ok := strings.Cut(line, "=")
+		if ok && strings.TrimSpace(key) == name {
+			return strings.Trim(strings.TrimSpace(value), `"'`)
+		}
+	}
+	return ""
+}
+
+// compare looks whether both parts hold the same client, and whether secrets are
+// those that everybody knows.
+func (l *LoginFacts) compare(all map[types.NamespacedName]Known[*corev1.Secret], proxy, dex []types.NamespacedName) {
+	field := func(names []types.NamespacedName, key string) Known[[]byte] {
+		for _, name := range names {
+			s := all[name]
+			if !s.OK() {
+				return Known[[]byte]{Err: s.Err}
+			}
+			if value, ok := s.Value.Data[key]; ok {
+				return Known[[]byte]{Value: value}
+			}
+		}
+		return Known[[]byte]{Err: errNotAsked}
+	}
+	same := func(a, b Known[[]byte]) Known[bool] {
+		for _, one := range []Known[[]byte]{a, b} {
+			if !one.OK() {
+				return Known[bool]{Err: one.Err}
+			}
+		}
+		return Known[bool]{Value: subtle.ConstantTimeCompare(bytes.TrimSpace(a.Value), bytes.TrimSpace(b.Value)) == 1}
+	}
+	l.SameID = same(field(proxy, "client-id"), field(dex, "OIDC_CLIENT_ID"))
+	l.SameSecret = same(field(proxy, "client-secret"), field(dex, "OIDC_CLIENT_SECRET"))
+	l.ShippedPassword = same(field(dex, "DEX_USER_PASSWORD"), Known[[]byte]{Value: []byte(shippedHash)})
+	l.ShippedCookieSecret = same(field(proxy, "cookie-secret"), Known[[]byte]{Value: []byte(shippedCookieSecret)})
+}
+
+// noteStale compares the last change of an object with the start of the pods that
+// read it.
+func (l *LoginFacts) noteStale(o *Objects, kind string, object metav1.Object) {
+	changed := lastChange(object)
+	for _, part := range []Part{o.Proxy, o.Dex} {
+		if part.Namespace != object.GetNamespace() {
+			continue
+		}
+		for i := range part.Pods.Value {
+			pod := &part.Pods.Value[i]
+			if pod.Status.StartTime != nil && pod.Status.StartTime.Time.Before(changed) && pod.DeletionTimestamp == nil {
+				l.Stale = append(l.Stale, Stale{Part: part.Name, Object: kind + " " + objectName(object), Changed: changed, Pod: pod.Status.StartTime.Time})
+				break
+			}
+		}
+	}
+}
+
+// lastChange is when somebody last wrote to an object.
+func lastChange(object metav1.Object) time.Time {
+	changed := object.GetCreationTimestamp().Time
+	for _, entry := range object.GetManagedFields() {
+		if entry.Time != nil && entry.Time.After(changed) {
+			changed = entry.Time.Time
+		}
+	}
+	return changed
+}

@@ -1,0 +1,188 @@
+package diagnose
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/session"
+)
+
+// Road is one way to the front door, and what was seen on it.
+type Road struct {
+	// Name says which way it is: "https://localhost:8443 from this computer".
+	Name string
+	// Own tells that it is the user's own, and not the tunnel.
+	Own bool
+	// Pod is the gateway pod at its end and Port the pod's port, where it is a tunnel.
+	Pod  string
+	Port uint16
+	// TLS tells that TLS is spoken to it.
+	TLS bool
+	// Origin is scheme, host and port as the Host header and SNI have them.
+	Origin *url.URL
+	// Proxy is the proxy that the road leads through, "" for none.
+	Proxy string
+
+	// Dialled is why no connection came about, nil where one did.
+	Dialled error
+	// Handshake is what became of TLS; nil on a plain road.
+	Handshake *Handshake
+	// Answers are those to requests without a session, by path.
+	Answers map[string]*Answer
+	// Dex is the path of Answers under which Dex's view of the auth proxy is, ""
+	// where it was not asked.
+	Dex string
+	// Date is the clock of the other side less this computer's, where HasDate.
+	Date    time.Duration
+	HasDate bool
+
+	dial func(context.Context) (net.Conn, error)
+	mu   sync.Mutex
+	// speaksTLS tells of a plain road that TLS is spoken at its end, and
+	// plainServer of a TLS road who speaks plain HTTP there.
+	speaksTLS   bool
+	plainServer string
+}
+
+// other looks whether the other protocol is spoken at the end of a road.
+func (r *Road) other(ctx context.Context) {
+	swapped := &Road{Name: r.Name, TLS: !r.TLS, Origin: &url.URL{Scheme: "http", Host: r.Origin.Host}, dial: r.dial}
+	if swapped.TLS {
+		r.speaksTLS = shake(ctx, swapped).Err == nil
+		return
+	}
+	client := newClient(swapped)
+	defer client.CloseIdleConnections()
+	r.plainServer = fetch(ctx, client, swapped.Origin, frontPath, nil).Header.Get("Server")
+}
+
+// plainIsGateway tells that Envoy is who speaks plain HTTP where TLS is expected.
+func (r *Road) plainIsGateway() bool { return r.plainServer == "istio-envoy" }
+
+// Handshake is what became of TLS on a road.
+type Handshake struct {
+	// Chain is what was served, the leaf first.
+	Chain []*x509.Certificate
+	// Err is why the handshake failed.
+	Err error
+	// Cut tells that the other side closed or reset the connection.
+	Cut bool
+	// Plain holds the first bytes of an answer that is not TLS.
+	Plain string
+	// WantsClient tells that a client certificate was asked for, and that the
+	// connection was refused without one.
+	WantsClient bool
+	// TimedOut tells that nothing was said within the limit.
+	TimedOut bool
+	// Trust is why the chain is not trusted, with the roots that the user's clients have.
+	Trust error
+}
+
+// Answer is what came back for one request.
+type Answer struct {
+	Method, Path string
+	Status       int
+	Header       http.Header
+	// Body is the beginning of the body. It is judged and never shown whole.
+	Body []byte
+	// Wall is what the answer is to somebody without a session.
+	Wall session.Wall
+	// Err is why there is no answer.
+	Err error
+}
+
+// Paths that are asked for. None needs a session, and none opens a login.
+const (
+	frontPath  = "/"
+	healthPath = "/pipeline/apis/v2beta1/healthz"
+	// dexPath is exempt from the login's policies. It tells that Dex lives, and
+	// what it calls itself.
+	dexPath = "/dex/.well-known/openid-configuration"
+	// proxyPath is oauth2-proxy's own, exempt as well: 401 from a living one.
+	proxyPath = "/oauth2/userinfo"
+	// startPath makes oauth2-proxy send its visitor to Dex, which shows how both
+	// are set up. It leaves a cookie for this visitor and nothing else anywhere.
+	startPath = "/oauth2/start?rd=%2F"
+)
+
+// wirePaths are asked on every road, side by side.
+func wirePaths() []string {
+	return []string{frontPath, healthPath, dexPath, proxyPath, startPath}
+}
+
+// probeLimit bounds the look at one road.
+const probeLimit = 3 * time.Second
+
+// probe looks at a road: a connection, TLS, then the requests side by side.
+func (r *Road) probe(ctx context.Context, f *Facts) {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	r.Answers = map[string]*Answer{}
+	client := newClient(r)
+	defer client.CloseIdleConnections()
+	if r.TLS {
+		r.Handshake = shake(ctx, r)
+		if r.Handshake.Plain != "" {
+			r.other(ctx)
+		}
+		if r.Handshake.Err != nil || r.Dialled != nil {
+			return
+		}
+		r.Handshake.Trust = f.Computer.accepts(r.Handshake.Chain, r.Origin.Hostname(), f.Now)
+	}
+	var group sync.WaitGroup
+	for i, path := range wirePaths() {
+		if i == 0 || r.firstFailed() { // whose connection failed is not asked five times
+			r.ask(ctx, client, path)
+			continue
+		}
+		group.Go(func() { r.ask(ctx, client, path) })
+	}
+	group.Wait()
+	if symptom, _ := r.connection(); symptom == AnswersTLS {
+		r.other(ctx)
+	}
+	r.probeDex(ctx, client)
+}
+
+func (r *Road) firstFailed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := r.Answers[frontPath]
+	return first != nil && first.Err != nil
+}
+
+func (r *Road) ask(ctx context.Context, client http.RoundTripper, path string) {
+	if r.Dialled != nil || path != frontPath && r.firstFailed() {
+		return
+	}
+	answer := fetch(ctx, client, r.Origin, path, nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Answers[path] = answer
+	if at, err := http.ParseTime(answer.Header.Get("Date")); err == nil && answer.Err == nil && !r.HasDate {
+		r.Date, r.HasDate = time.Until(at), true
+	}
+}
+
+// answer is the answer for a path, nil where there is none.
+func (r *Road) answer(path string) *Answer {
+	if a := r.Answers[path]; a != nil && a.Err == nil {
+		return a
+	}
+	return nil
+}
+
+// where is the road as a Source of evidence.
+func (r *Road) where(path string) string {
+	if path == "" {
+		return r.Name
+	}
+	return fmt.Sprintf("GET %s on %s", path, r.Name)
+}
