@@ -10,13 +10,14 @@ import (
 // The exit codes, which scripts rely on. 124 is timeout(1)'s, 130 is what a
 // shell reports for a program ended by Ctrl-C.
 const (
-	exitDone        = 0
-	exitError       = 1
-	exitUsage       = 2
-	exitRenewalDue  = 3
-	exitLogin       = 4
-	exitTimeout     = 124
-	exitInterrupted = 130
+	exitDone         = 0
+	exitError        = 1
+	exitUsage        = 2
+	exitRenewalDue   = 3
+	exitCouldNotLook = 3 // of diagnose
+	exitLogin        = 4
+	exitTimeout      = 124
+	exitInterrupted  = 130
 
 	// Those of run, as env(1) has them: before the command was started, where it
 	// cannot be executed, and where there is none.

@@ -97,6 +97,7 @@ func verbs(f *Factory) []*cobra.Command {
 		newSetupCommand(f),
 		newTeardownCommand(f),
 		newStatusCommand(f),
+		newDiagnoseCommand(f),
 		newCookieCommand(f),
 		newLoginCommand(f),
 		newLogoutCommand(f),

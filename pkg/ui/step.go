@@ -25,13 +25,13 @@ func (u *UI) Step(title string) *Step {
 }
 
 // Done ends the step with a tick, the detail if there is one, and the time.
-func (s *Step) Done(detail string) { s.end(s.ui.symbol("✓", "ok"), "32", detail) }
+func (s *Step) Done(detail string) { s.end(s.ui.Symbol("✓", "ok"), "32", detail) }
 
 // Fail ends the step with a cross; the error itself is told elsewhere.
-func (s *Step) Fail(detail string) { s.end(s.ui.symbol("✗", "failed"), "31", detail) }
+func (s *Step) Fail(detail string) { s.end(s.ui.Symbol("✗", "failed"), "31", detail) }
 
 // Skip ends the step as one that had nothing to do.
-func (s *Step) Skip(detail string) { s.end(s.ui.symbol("–", "-"), "2", detail) }
+func (s *Step) Skip(detail string) { s.end(s.ui.Symbol("–", "-"), "2", detail) }
 
 func (s *Step) end(symbol, code, detail string) {
 	u := s.ui
@@ -64,7 +64,7 @@ func (u *UI) erase() {
 // that wraps cannot be erased; the caller holds the lock.
 func (u *UI) draw() {
 	if u.rewrite && u.current != nil {
-		line := u.symbol("… ", "... ") + u.current.title
+		line := u.Symbol("… ", "... ") + u.current.title
 		fmt.Fprint(u.streams.Err, cut(line, u.width()-1))
 	}
 }
@@ -77,7 +77,8 @@ func cut(line string, columns int) string {
 	return string(runes[:max(columns, 0)])
 }
 
-func (u *UI) symbol(unicode, ascii string) string {
+// Symbol is a sign, or its form in ASCII where the locale wants that.
+func (u *UI) Symbol(unicode, ascii string) string {
 	if u.unicode {
 		return unicode
 	}
