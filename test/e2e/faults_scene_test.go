@@ -25,7 +25,6 @@ type scene struct {
 	door  *frontDoor
 	fault faults.Fault
 	dir   string
-	home  string
 	env   map[string]string
 	known map[string]string // the variables that stand in the fault's texts
 	port  int               // for the judge's own port-forward
@@ -35,14 +34,14 @@ type scene struct {
 func (d *frontDoor) newScene(ctx context.Context, t *testing.T, fault faults.Fault) *scene {
 	t.Helper()
 	s := &scene{t: t, door: d, fault: fault, dir: t.TempDir(), env: map[string]string{}, ends: map[string]func(){}}
-	s.home = filepath.Join(s.dir, ".home")
+	home := filepath.Join(s.dir, ".home")
 	programs, shipped := filepath.Join(s.dir, ".programs"), filepath.Join(s.dir, ".shipped-gateway.yaml")
 	repository, err := filepath.Abs(filepath.Join("..", ".."))
 	s.check(err)
-	s.check(os.CopyFS(s.home, os.DirFS(d.home)))
+	s.check(copyFolder(d.home(), home))
 	s.check(writePeople(programs))
 	s.check(writeShippedGateway(repository, d.bed.profile, shipped))
-	if text, err := os.ReadFile(filepath.Join(d.home, "ca.crt")); err == nil {
+	if text, err := os.ReadFile(filepath.Join(d.home(), "ca.crt")); err == nil {
 		s.check(os.WriteFile(filepath.Join(s.dir, "ca.crt"), text, 0o600))
 	}
 	pods, err := d.bed.gatewayAddresses()
@@ -62,7 +61,7 @@ func (d *frontDoor) newScene(ctx context.Context, t *testing.T, fault faults.Fau
 	}
 	maps.Copy(s.env, s.known)
 	maps.Copy(s.env, map[string]string{
-		"HOME": s.home, "KFTLS_HOME": filepath.Join(s.home, "kftls"), "KUBECONFIG": d.bed.kubeconfig,
+		"HOME": home, "KFTLS_HOME": filepath.Join(home, "kftls"), "KUBECONFIG": d.bed.kubeconfig,
 		"PATH": programs + ":" + d.bed.path, "LANG": "C.UTF-8", "TERM": "xterm",
 	})
 	return s
@@ -120,9 +119,19 @@ func (s *scene) run(ctx context.Context, line string) {
 func (s *scene) login(ctx context.Context) {
 	s.t.Helper()
 	s.run(ctx, `as user@example.com kubectl kftls cookie >cookie`)
-	kept := filepath.Join(s.door.home, "kftls")
-	s.check(os.RemoveAll(kept))
-	s.check(os.CopyFS(kept, os.DirFS(s.env["KFTLS_HOME"])))
+	s.check(copyFolder(s.env["KFTLS_HOME"], filepath.Join(s.door.home(), "kftls")))
+}
+
+// copyFolder puts a folder in place of another one. os.CopyFS makes all files
+// readable by others, which the plugin refuses for keys.
+func copyFolder(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy %s: %w: %s", from, err, out)
+	}
+	return nil
 }
 
 // settle waits until the fault is in force.

@@ -63,15 +63,15 @@ func TestFaults(t *testing.T) {
 // from one to the next.
 type frontDoor struct {
 	bed      *testbed
-	home     string // of who set HTTPS up; copied for each fault
-	setup    string // what was done: none or https
+	homes    map[string]string // by set-up, of the user; copied for each fault
+	setup    string            // what was done: none or https
 	baseline objects
 	count    int
 }
 
 func openFrontDoor(t *testing.T, profile string) *frontDoor {
 	bed := openTestbed(t, profile)
-	door := &frontDoor{bed: bed, home: t.TempDir(), setup: "none"}
+	door := &frontDoor{bed: bed, homes: map[string]string{"none": t.TempDir(), "https": t.TempDir()}, setup: "none"}
 	if os.Getenv("E2E_TESTBED") != "" {
 		bed.must(t, "reset") // whatever was tried on it before
 	}
@@ -143,6 +143,9 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 	return row
 }
 
+// home is that of the set-up that is in force.
+func (d *frontDoor) home() string { return d.homes[d.setup] }
+
 // prepare brings the front door to how the fault wants it.
 func (d *frontDoor) prepare(ctx context.Context, t *testing.T, fault faults.Fault) {
 	t.Helper()
@@ -157,9 +160,8 @@ func (d *frontDoor) prepare(ctx context.Context, t *testing.T, fault faults.Faul
 		d.bed.must(t, "reset")
 	}
 	if d.setup = "none"; wanted == "https" {
-		s := d.newScene(ctx, t, fault)
-		s.home = d.home
-		s.env["HOME"], s.env["KFTLS_HOME"] = d.home, filepath.Join(d.home, "kftls")
+		s, home := d.newScene(ctx, t, fault), d.homes["https"]
+		s.env["HOME"], s.env["KFTLS_HOME"] = home, filepath.Join(home, "kftls")
 		s.steps(ctx, []faults.Step{{Run: `kubectl kftls setup --yes && kubectl kftls ca >"$HOME/ca.crt"`}})
 		d.setup = "https"
 	}

@@ -146,7 +146,11 @@ func All() ([]Fault, error) {
 
 // order sorts by Kubeflow and set-up; what ends with a reset comes last.
 func (f Fault) order() string {
-	return f.Profile + " " + f.Undo + " " + f.Setup
+	door := "as shipped, by hand"
+	if f.Setup == "https" {
+		door = "by the plugin"
+	}
+	return f.Profile + " " + f.Undo + " " + door
 }
 
 var (
