@@ -134,6 +134,12 @@ func sameContent(a, b *unstructured.Unstructured) bool {
 			}
 		}
 		object.SetAnnotations(annotations)
+		// A roll-out leaves its time behind; taking it away would be another one.
+		template := []string{"spec", "template", "metadata", "annotations"}
+		unstructured.RemoveNestedField(object.Object, append(template, "kubectl.kubernetes.io/restartedAt")...)
+		if left, _, _ := unstructured.NestedMap(object.Object, template...); len(left) == 0 {
+			unstructured.RemoveNestedField(object.Object, template...)
+		}
 		unstructured.RemoveNestedField(object.Object, "status")
 		return object.Object
 	}

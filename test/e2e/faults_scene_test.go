@@ -27,13 +27,15 @@ type scene struct {
 	dir   string
 	env   map[string]string
 	known map[string]string // the variables that stand in the fault's texts
-	port  int               // for the judge's own port-forward
-	ends  map[string]func() // by local port
+	// before is what the cluster held before the fault was made.
+	before objects
+	port   int               // for the judge's own port-forward
+	ends   map[string]func() // by local port
 }
 
 func (d *frontDoor) newScene(ctx context.Context, t *testing.T, fault faults.Fault) *scene {
 	t.Helper()
-	s := &scene{t: t, door: d, fault: fault, dir: t.TempDir(), env: map[string]string{}, ends: map[string]func(){}}
+	s := &scene{t: t, door: d, fault: fault, dir: t.TempDir(), env: map[string]string{}, before: d.baseline, ends: map[string]func(){}}
 	home := filepath.Join(s.dir, ".home")
 	programs, shipped := filepath.Join(s.dir, ".programs"), filepath.Join(s.dir, ".shipped-gateway.yaml")
 	repository, err := filepath.Abs(filepath.Join("..", ".."))
@@ -162,10 +164,10 @@ func (s *scene) testbed(line string) {
 	s.known["FIRST"], s.known["SECOND"] = pods[0], pods[1]
 }
 
-// restore puts every object back, and waits until it is in force.
+// restore puts every object back as it was before the fault, and waits until it is in force.
 func (s *scene) restore(ctx context.Context) {
 	s.t.Helper()
-	s.check(s.door.bed.putBack(ctx, s.door.baseline))
+	s.check(s.door.bed.putBack(ctx, s.before))
 	_, err := s.door.bed.settled()
 	s.check(err)
 	s.testbed("wait")

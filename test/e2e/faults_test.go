@@ -102,9 +102,12 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 		t.Logf("%s: %s", what, time.Since(began).Round(10*time.Millisecond))
 		began = time.Now()
 	}
+	var err error
 	if fault.Setup == "hand" {
 		s.steps(ctx, []faults.Step{{Certificate: &faults.Certificate{}}, {Secret: &faults.Secret{}}, {Server: &faults.Server{}}})
 		d.bed.must(t, "wait")
+		s.before, err = d.bed.objects()
+		s.check(err)
 	}
 	if fault.Session {
 		s.login(ctx)
@@ -179,6 +182,9 @@ func (d *frontDoor) takeBack(t *testing.T, s *scene) {
 	defer func() { t.Logf("taken back: %s", time.Since(began).Round(10*time.Millisecond)) }()
 	if s.fault.Undo != "reset" && !t.Failed() {
 		err := d.bed.putBack(ctx, d.baseline)
+		if err == nil && s.fault.Undo != "" {
+			_, err = d.bed.run(strings.Fields(s.fault.Undo)...)
+		}
 		if err == nil {
 			_, err = d.bed.run("wait")
 		}

@@ -54,8 +54,8 @@ type Fault struct {
 	// is in Healed.
 	Then   []Step      `json:"then"`
 	Healed *judge.Look `json:"healed"`
-	// Undo is "reset" if putting the objects back is not enough: programs
-	// remember the fault, and must start anew.
+	// Undo is what follows when the objects were put back, if that is not enough
+	// because programs remember the fault: reset, or "restart X".
 	Undo string `json:"undo"`
 	// Note says what is odd about it.
 	Note string `json:"note"`
@@ -144,7 +144,7 @@ func All() ([]Fault, error) {
 	return all, nil
 }
 
-// order sorts by Kubeflow and set-up; what ends with a reset comes last.
+// order sorts by Kubeflow and set-up; what needs fresh programs comes last.
 func (f Fault) order() string {
 	door := "as shipped, by hand"
 	if f.Setup == "https" {
@@ -168,7 +168,7 @@ func (f Fault) check() error {
 		return fmt.Errorf("there is no setup %q", f.Setup)
 	case !slices.Contains([]string{"wait", "none", "roll"}, f.Settle) && !strings.HasPrefix(f.Settle, "restart "):
 		return fmt.Errorf("it cannot settle by %q", f.Settle)
-	case !slices.Contains([]string{"", "reset"}, f.Undo):
+	case !slices.Contains([]string{"", "reset"}, f.Undo) && !strings.HasPrefix(f.Undo, "restart "):
 		return fmt.Errorf("there is no undo %q", f.Undo)
 	case !slices.Contains([]string{"", "printed"}, f.Fix):
 		return fmt.Errorf("there is no fix %q", f.Fix)

@@ -32,7 +32,7 @@ func startForward(ctx context.Context, port int, where Surroundings) (*forward, 
 	}
 	f := &forward{done: make(chan struct{})}
 	f.cmd = exec.CommandContext(ctx, kubectl, "-n", "istio-system", "port-forward",
-		"service/istio-ingressgateway", fmt.Sprintf("%d:%d", where.Port, port))
+		"--pod-running-timeout", "2s", "service/istio-ingressgateway", fmt.Sprintf("%d:%d", where.Port, port))
 	f.cmd.Dir, f.cmd.Env, f.cmd.Stdout, f.cmd.Stderr = where.Dir, where.Env, f, f
 	if err := f.cmd.Start(); err != nil {
 		return nil, err
