@@ -1,0 +1,52 @@
+package faults
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The data is read whole, with unknown fields refused, and names are unique.
+func TestAll(t *testing.T) {
+	all, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, fault := range all {
+		if seen[fault.Name] {
+			t.Errorf("%s is there twice", fault.Name)
+		}
+		seen[fault.Name] = true
+		if fault.Code != "" && fault.Judge.Broken.Says == "" && fault.Judge.Broken.Exit == nil {
+			t.Errorf("%s: nothing says that the client is broken", fault.Name)
+		}
+	}
+	if len(all) < 60 {
+		t.Errorf("only %d faults", len(all))
+	}
+}
+
+// Each certificate of a fault can be made.
+func TestCertificates(t *testing.T) {
+	all, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range all {
+		folder := t.TempDir()
+		for _, step := range append(fault.Make, fault.Heals...) {
+			if step.Certificate == nil {
+				continue
+			}
+			if err := step.Certificate.Write(folder); err != nil {
+				t.Errorf("%s: %v", fault.Name, err)
+			}
+			for _, name := range []string{"tls.crt", "tls.key", "ca.crt"} {
+				if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Size() == 0 {
+					t.Errorf("%s: %s was not written (%v)", fault.Name, name, err)
+				}
+			}
+		}
+	}
+}
