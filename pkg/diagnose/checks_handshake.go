@@ -2,10 +2,9 @@ package diagnose
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
-
-	"crypto/x509"
 )
 
 func handshakeChecks() []Check {

@@ -122,11 +122,11 @@ func (f *Facts) forward() string {
 		remote = "443"
 	}
 	if f.Objects != nil && f.Aim.URL.Scheme == "https" {
-		if server, ok := f.Objects.httpsServer(f.Aim.Host); ok {
-			remote = itoa(int(server.Number))
-		} else {
+		server, ok := f.Objects.httpsServer(f.Aim.Host)
+		if !ok {
 			return fmt.Sprintf("%s port-forward --tls %s:80", f.program(), portOr(port, "8443"))
 		}
+		remote = itoa(int(server.Number))
 	}
 	return fmt.Sprintf("%s port-forward %s:%s", f.program(), portOr(port, "8443"), remote)
 }
@@ -146,7 +146,7 @@ func lookName(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("it resolves")
 	}
-	return found(fmt.Sprintf("no DNS server and no hosts file of this computer knows %s", f.Aim.URL.Hostname()),
+	return found("no DNS server and no hosts file of this computer knows "+f.Aim.URL.Hostname(),
 		locally("go through the API server instead", f.program()+" port-forward 8443:443"), s.wire())
 }
 
@@ -186,7 +186,7 @@ func lookPlainPort(_ context.Context, f *Facts) Result {
 		}
 		return passed("no port was found to speak plain HTTP where TLS is expected")
 	}
-	return found(fmt.Sprintf("%s speaks plain HTTP", hostPort(f.Aim.URL)),
+	return found(hostPort(f.Aim.URL)+" speaks plain HTTP",
 		locally("forward to the HTTPS port, on a local port that is free", f.program()+" port-forward 9443:443 &"), s.wire())
 }
 
@@ -199,7 +199,7 @@ func lookTLSPort(_ context.Context, f *Facts) Result {
 	if !own.speaksTLS {
 		return skipped("what is there does not speak TLS either")
 	}
-	return found(fmt.Sprintf("%s speaks TLS, and the address begins with http", hostPort(f.Aim.URL)),
+	return found(hostPort(f.Aim.URL)+" speaks TLS, and the address begins with http",
 		locally("write https in the address: "+strings.Replace(f.Aim.URL.String(), "http:", "https:", 1)), s.wire())
 }
 

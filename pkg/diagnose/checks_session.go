@@ -128,7 +128,7 @@ func lookParts(_ context.Context, f *Facts) Result {
 		}
 	}
 	slices.Sort(parts)
-	problem := ""
+	var problem string
 	switch {
 	case len(parts) == 0:
 		return passed("it is in one piece")

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -87,7 +88,7 @@ func served(c *x509.Certificate) string {
 }
 
 func isSelfSigned(c *x509.Certificate) bool {
-	return string(c.RawIssuer) == string(c.RawSubject)
+	return bytes.Equal(c.RawIssuer, c.RawSubject)
 }
 
 // trustLook is a check of a chain that is not trusted for its issuer.
@@ -198,7 +199,7 @@ func lookOrder(_ context.Context, f *Facts) Result {
 	}
 	chain := r.Handshake.Chain
 	for i := 0; i+1 < len(chain); i++ {
-		if string(chain[i].RawIssuer) != string(chain[i+1].RawSubject) {
+		if !bytes.Equal(chain[i].RawIssuer, chain[i+1].RawSubject) {
 			return found(fmt.Sprintf("certificate %d of the chain is signed by %q, and the next one is %q", i+1, chain[i].Issuer.String(), chain[i+1].Subject.String()),
 				f.healCertificate("a chain in the right order"), evidence(r.Name, "certificate 1", served(chain[0])), evidence(r.Name, fmt.Sprintf("certificate %d", i+2), served(chain[i+1])))
 		}

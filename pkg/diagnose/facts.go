@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -172,11 +173,8 @@ type SessionFacts struct {
 	NotSent string
 }
 
-// Name is namespace/name.
-func objectName(o interface {
-	GetNamespace() string
-	GetName() string
-}) string {
+// objectName is namespace/name.
+func objectName(o metav1.Object) string {
 	return o.GetNamespace() + "/" + o.GetName()
 }
 

@@ -57,7 +57,7 @@ type ProxySettings struct {
 // common/oauth2-proxy, 1.3 to 26.03): whoever reads them can log in.
 const (
 	shippedHash         = "$2y$12$4K/VkmDd1q1Orb3xAt82zu8gk7Ad6ReFR4LCP9UeYE90NLiN9Df72"
-	shippedCookieSecret = "7d16fee92f8d11b8940b081b3f8b8acb"
+	shippedCookieSecret = "7d16fee92f8d11b8940b081b3f8b8acb" //nolint:gosec // G101: it is public, and found where it should not be
 )
 
 // login reads how the parts of the login are set up, from the objects that their

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"crypto/x509"
 	"strings"
 
@@ -123,7 +124,7 @@ func conditionOf(object *unstructured.Unstructured, kind string) (status, messag
 // holdsNamesake tells whether a root of that name, and another key, was given.
 func (c Computer) holdsNamesake(issuer *x509.Certificate) bool {
 	for _, root := range c.RootCertificates {
-		if string(root.RawSubject) == string(issuer.RawIssuer) && !root.Equal(issuer) && issuer.CheckSignatureFrom(root) != nil {
+		if bytes.Equal(root.RawSubject, issuer.RawIssuer) && !root.Equal(issuer) && issuer.CheckSignatureFrom(root) != nil {
 			return true
 		}
 	}

@@ -45,7 +45,7 @@ type SecretFacts struct {
 var (
 	errEncrypted = errors.New("the key is encrypted with a passphrase, which nobody gives to the gateway")
 	errNoPEM     = errors.New("no PEM block is in it")
-	errNotRead   = errors.New("Secrets are not read, as --no-secrets says")
+	errNotRead   = errors.New("not read, as --no-secrets says")
 )
 
 // secretFields are the pairs of fields that istiod takes, the first first

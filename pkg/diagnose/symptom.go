@@ -31,7 +31,7 @@ const (
 	PodsDiffer     Symptom = "gateway pods serve different certificates"
 	Denied         Symptom = "403 RBAC: access denied"
 	NoAuthorizer   Symptom = "403 with an empty body"
-	BadToken       Symptom = "401 Jwt …"
+	BadToken       Symptom = "401 Jwt …" //nolint:gosec // G101: words
 	NoRoute        Symptom = "404 by the gateway"
 	UpstreamDown   Symptom = "503 by the gateway"
 	TooLarge       Symptom = "headers are too large"

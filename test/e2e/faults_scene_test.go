@@ -33,7 +33,7 @@ type scene struct {
 	ends   map[string]func() // by local port
 }
 
-func (d *frontDoor) newScene(ctx context.Context, t *testing.T, fault faults.Fault) *scene {
+func (d *frontDoor) newScene(_ context.Context, t *testing.T, fault faults.Fault) *scene {
 	t.Helper()
 	s := &scene{t: t, door: d, fault: fault, dir: t.TempDir(), env: map[string]string{}, before: d.baseline, ends: map[string]func(){}}
 	home := filepath.Join(s.dir, ".home")
