@@ -203,7 +203,7 @@ func (o *diagnoseOptions) options(ctx context.Context) (options diagnose.Options
 // end is the exit code: 3 where nothing could be looked at.
 func (o *diagnoseOptions) end(d *diagnose.Diagnosis) error {
 	switch {
-	case len(d.Via) == 0 && !d.Healthy:
+	case !d.Looked():
 		return silentExit(exitCouldNotLook)
 	case d.Worst().AtLeast(diagnose.Severity(o.failOn)):
 		return silentExit(exitError)

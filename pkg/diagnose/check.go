@@ -69,6 +69,9 @@ type Check struct {
 	Severity Severity
 	// Causes are the symptoms that the cause may show on the wire.
 	Causes []Symptom
+	// KeepsOld tells that the gateway goes on with its old certificate where it had
+	// one: then the cause explains what is wrong with that one, too.
+	KeepsOld bool
 	// Needs are codes of checks that must not have found anything: behind a
 	// missing Secret nobody looks for its key.
 	Needs []string

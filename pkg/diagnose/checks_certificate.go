@@ -105,7 +105,7 @@ func certificateChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT512", Title: "the certificate's key or signature is too weak", Layer: LayerTLS, Severity: Error, Causes: []Symptom{BadCertificate, Untrusted, NoCommonTLS}, Look: chainLook(lookWeak),
+			Code: "KFT512", Title: "the certificate's key or signature is too weak", Layer: LayerTLS, Severity: Error, Causes: append([]Symptom{BadCertificate, Untrusted, NoCommonTLS}, noCertificate...), Look: lookWeak,
 			Page: Page{
 				Means: "Clients refuse RSA keys below 2,048 bits and signatures by SHA-1 or MD5: both can be forged.",
 				Shows: []Shown{{"curl", "curl: (60) SSL certificate problem: EE certificate key too weak", "not checked"}},
@@ -227,8 +227,14 @@ func lookExpiredCA(f *Facts, r *Road, _ *x509.Certificate) Result {
 	return passed("the certificates above it hold")
 }
 
-func lookWeak(f *Facts, r *Road, _ *x509.Certificate) Result {
-	for _, c := range r.Handshake.Chain {
+// lookWeak looks at what is served, else at what the Secret holds: Envoy refuses
+// RSA keys below 2,048 bits by itself, and serves nothing.
+func lookWeak(_ context.Context, f *Facts) Result {
+	chain, source := f.heldChain()
+	if len(chain) == 0 {
+		return skipped("no certificate was seen")
+	}
+	for _, c := range chain {
 		weak := ""
 		switch key := c.PublicKey.(type) {
 		case *rsa.PublicKey:
@@ -244,10 +250,47 @@ func lookWeak(f *Facts, r *Road, _ *x509.Certificate) Result {
 			weak = "a signature by " + algorithm
 		}
 		if weak != "" {
-			return found(fmt.Sprintf("the certificate %q has %s", c.Subject.String(), weak), f.healCertificate("a certificate with a key of today"), evidence(r.Name, "certificate", weak))
+			return found(fmt.Sprintf("the certificate %q has %s", c.Subject.String(), weak), f.healCertificate("a certificate with a key of today"), evidence(source, "certificate", weak))
 		}
 	}
 	return passed("keys and signatures are of today")
+}
+
+// heldChain is what is served on the road that counts, else what the Secret holds.
+func (f *Facts) heldChain() (chain []*x509.Certificate, source string) {
+	if r := f.tlsRoad(); r != nil {
+		return r.Handshake.Chain, r.Name
+	}
+	_, name, why := f.servedSecret()
+	if why != nil {
+		return nil, ""
+	}
+	if secret := f.Objects.Secrets[name]; secret.OK() {
+		return secret.Value.Chain, "Secret " + name.String()
+	}
+	return nil, ""
+}
+
+// servesOld tells that a gateway pod serves another certificate than the Secret
+// holds: Envoy goes on with the last good one.
+func (f *Facts) servesOld() bool {
+	_, name, why := f.servedSecret()
+	if why != nil {
+		return false
+	}
+	secret := f.Objects.Secrets[name]
+	if !secret.OK() && !secret.Absent() {
+		return false
+	}
+	for _, r := range f.Roads {
+		if r.Own || r.Handshake == nil || len(r.Handshake.Chain) == 0 {
+			continue
+		}
+		if secret.Absent() || len(secret.Value.Chain) == 0 || !secret.Value.Fits || !r.Handshake.Chain[0].Equal(secret.Value.Chain[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 func lookServed(_ context.Context, f *Facts) Result {

@@ -5,8 +5,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 // skewTolerated is how far clocks may be apart: certificates begin an hour early,
@@ -223,7 +226,12 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 		return found(fmt.Sprintf("%s cannot be used: %v", f.Computer.CookieFile, f.Computer.CookieError),
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "", f.Computer.CookieError.Error())).as(itself(Misconfigured))
 	}
-	return passed("it holds " + strings.Join(f.Computer.CookieNames, ", "))
+	names := strings.Join(f.Computer.CookieNames, ", ")
+	if f.sees(SessionRefused) && !slices.ContainsFunc(f.Computer.CookieNames, session.IsSessionCookie) {
+		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
+			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(func(x *Finding) { x.causes = []Symptom{SessionRefused} })
+	}
+	return passed("it holds " + names)
 }
 
 func lookAddress(_ context.Context, f *Facts) Result {

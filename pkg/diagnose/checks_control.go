@@ -8,7 +8,7 @@ import (
 func controlChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT319", Title: "the gateway's ServiceAccount may not read Secrets", Layer: LayerObjects, Severity: Error,
+			Code: "KFT319", Title: "the gateway's ServiceAccount may not read Secrets", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer}, Needs: []string{"KFT303", "KFT304", "KFT305", "KFT306", "KFT307", "KFT308", "KFT309", "KFT312", "KFT313"}, Look: lookGatewayRights,
 			Page: Page{
 				Means: "istiod hands a certificate to the gateway only if the gateway pods' ServiceAccount may read Secrets there. The right comes from the Role istio-ingressgateway-sds and its RoleBinding.",
@@ -17,7 +17,7 @@ func controlChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT320", Title: "istiod is not running", Layer: LayerObjects, Severity: Error,
+			Code: "KFT320", Title: "istiod is not running", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer, BadToken, NoServer}, Look: lookIstiod,
 			Page: Page{
 				Means: "istiod programs the gateway. Without it the gateway goes on with what it knew last: new certificates, servers and routes do not reach it, and new gateway pods know nothing. Its webhook also refuses every change of a Gateway then.",

@@ -186,6 +186,11 @@ func lookMissingPolicies(_ context.Context, f *Facts) Result {
 		return found("no EnvoyFilter asks the AuthService: the login guards nothing",
 			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz"))
 	}
+	if policy := o.customPolicy(); policy != nil && passesHeaders(policy) && !o.asksForTokens() {
+		return found("requests with any Authorization header are sent past oauth2-proxy, and no policy asks them for a token: a header opens the door",
+			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway-require-jwt of Kubeflow's manifests again"),
+			evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].when", "request.headers[authorization] notValues *"), evidence("AuthorizationPolicies of istio-system", "notRequestPrincipals", "none"))
+	}
 	if o.customPolicy() != nil || o.hasAuthnFilter() {
 		return passed("requests are sent to " + o.Proxy.Name)
 	}
@@ -348,12 +353,8 @@ func lookRequestAuthentication(_ context.Context, f *Facts) Result {
 	if !o.RequestAuthentications.OK() {
 		return unknown(o.RequestAuthentications.Err)
 	}
-	denies := slices.ContainsFunc(o.policies("DENY"), func(p *unstructured.Unstructured) bool {
-		text, err := p.MarshalJSON()
-		return err == nil && strings.Contains(string(text), "notRequestPrincipals")
-	})
 	issuer, source := f.dexIssuer()
-	if !denies || issuer == "" {
+	if !o.asksForTokens() || issuer == "" {
 		return skipped("no policy asks for a token")
 	}
 	expected, _ := o.jwtIssuers()

@@ -112,11 +112,19 @@ func (f *Facts) healDex(status int) Fix {
 }
 
 func lookToken(_ context.Context, f *Facts) Result {
-	s := f.sighting(BadToken)
-	if s == nil {
-		return passed("no token was refused")
+	if r := f.refusesKeys(); r != nil {
+		return found("the gateway does not know the key that Dex signs with now: every login ends with 401",
+			runs("istiod asks Dex for its keys at once; by itself it does so every minute (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL)", "kubectl -n istio-system rollout restart deployment istiod", "kubectl -n istio-system rollout status deployment istiod --timeout=60s"),
+			evidence(r.where(frontPath)+" with a token of Dex's key and no signature", "status", r.Token.line()))
 	}
-	return found("the gateway refuses the token: "+s.Text, runs("a new login has a token of Dex's present keys", f.program()+" cookie --fresh"), s.wire())
+	s := f.sighting(BadToken)
+	switch {
+	case s == nil:
+		return passed("no token was refused")
+	case f.Session != nil && f.Session.Via != nil:
+		return skipped("it is the session's own token that is refused")
+	}
+	return found("the gateway refuses the token: "+s.Text, runs("shows what istiod says of Dex's keys", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire())
 }
 
 func lookNotLoggedIn(_ context.Context, f *Facts) Result {

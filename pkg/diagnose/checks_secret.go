@@ -17,7 +17,7 @@ var noCertificate = []Symptom{HandshakeCut, NoAnswer, PortRefused}
 func secretChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT305", Title: "credentialName names a Secret of another namespace", Layer: LayerObjects, Severity: Error,
+			Code: "KFT305", Title: "credentialName names a Secret of another namespace", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Look: lookCrossNamespace,
 			Page: Page{
 				Means: "The gateway takes its certificate from a Secret beside its pods. A name with a slash asks for one of another namespace, which istiod gives out only with a ReferenceGrant.",
@@ -26,7 +26,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT304", Title: "the Secret lies in another namespace than the gateway pods", Layer: LayerObjects, Severity: Error,
+			Code: "KFT304", Title: "the Secret lies in another namespace than the gateway pods", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Needs: []string{"KFT305"}, Look: lookWrongNamespace,
 			Page: Page{
 				Means: "The certificate is in a Secret beside the Gateway object, and the gateway looks for it beside its pods (istio-system, as Kubeflow is shipped).",
@@ -35,7 +35,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT303", Title: "the Secret that the HTTPS server names does not exist", Layer: LayerObjects, Severity: Error,
+			Code: "KFT303", Title: "the Secret that the HTTPS server names does not exist", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Needs: []string{"KFT305", "KFT304"}, Look: lookMissingSecret,
 			Page: Page{
 				Means: "The HTTPS server has no certificate: the Secret that its credentialName names is not there. The gateway accepts connections after 15 seconds and resets them.",
@@ -48,7 +48,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT306", Title: "the Secret has not the fields of a certificate", Layer: LayerObjects, Severity: Error,
+			Code: "KFT306", Title: "the Secret has not the fields of a certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Look: secretLook(lookFields),
 			Page: Page{
 				Means: "istiod takes a certificate from the fields tls.crt and tls.key of a Secret, or from cert and key. This one has neither pair.",
@@ -57,7 +57,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT307", Title: "the Secret's certificate or key is empty", Layer: LayerObjects, Severity: Error,
+			Code: "KFT307", Title: "the Secret's certificate or key is empty", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Look: secretLook(lookEmpty),
 			Page: Page{
 				Means: "The fields are there and one of them holds nothing.",
@@ -66,7 +66,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT308", Title: "the Secret's certificate or key cannot be read", Layer: LayerObjects, Severity: Error,
+			Code: "KFT308", Title: "the Secret's certificate or key cannot be read", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Look: secretLook(lookUnreadable),
 			Page: Page{
 				Means: "Certificate and key must be PEM: text between BEGIN and END lines. A binary file, a key with a passphrase, or one that was encoded twice cannot be used.",
@@ -78,7 +78,7 @@ func secretChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT309", Title: "the Secret's key does not belong to its certificate", Layer: LayerObjects, Severity: Error,
+			Code: "KFT309", Title: "the Secret's key does not belong to its certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
 			Causes: noCertificate, Needs: []string{"KFT307", "KFT308"}, Look: secretLook(lookMismatch),
 			Page: Page{
 				Means: "A certificate is of one key. The key in the Secret is another one's, so that Envoy refuses the pair and serves nothing, or what it had before.",

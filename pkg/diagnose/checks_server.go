@@ -265,10 +265,13 @@ func lookMode(_ context.Context, f *Facts) Result {
 	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":"`+server.CredentialName+`"}`, "the gateway ends TLS with the certificate, and wants none of the client")
 	switch server.Mode {
 	case "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL":
+		if f.sees(WantsClient) {
+			return skipped("the server takes it, and asks for a client certificate")
+		}
 		if server.Mode == "OPTIONAL_MUTUAL" && !f.sees(HandshakeCut, NoAnswer, PortRefused) {
 			return passed("a client certificate is optional")
 		}
-		return found("the server wants a client certificate (tls.mode "+server.Mode+"), which Kubeflow's clients have not", fix, ev)
+		return found("the server shall check client certificates (tls.mode "+server.Mode+"), and there is no CA to check them by", fix, ev)
 	case "PASSTHROUGH", "AUTO_PASSTHROUGH":
 		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev)
 	case "SIMPLE":

@@ -27,7 +27,7 @@ func sessionChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT801", Title: "the session is not accepted", Layer: LayerSession, Severity: Error, Causes: []Symptom{SessionRefused}, Needs: []string{"KFT802", "KFT804"}, Look: lookRefused,
+			Code: "KFT801", Title: "the session is not accepted", Layer: LayerSession, Severity: Error, Causes: []Symptom{SessionRefused}, Needs: []string{"KFT113", "KFT802", "KFT804"}, Look: lookRefused,
 			Page: Page{
 				Means: "The auth proxy does not take the cookie: it has ended (after 24 hours, as Kubeflow is shipped), it is of another Kubeflow, or the secret that it is signed with was changed.",
 				Shows: []Shown{
@@ -38,7 +38,7 @@ func sessionChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT803", Title: "the session's token is not accepted any more", Layer: LayerSession, Severity: Error, Causes: []Symptom{BadToken}, Needs: []string{"KFT710", "KFT712"}, Look: lookOldToken,
+			Code: "KFT803", Title: "the session's token is not accepted any more", Layer: LayerSession, Severity: Error, Causes: []Symptom{BadToken}, Needs: []string{"KFT710", "KFT711", "KFT712"}, Look: lookOldToken,
 			Page: Page{
 				Means: "The auth proxy takes the cookie, and the gateway does not take the token in it: the token has expired before the cookie, or Dex signs with new keys since.",
 				Shows: []Shown{

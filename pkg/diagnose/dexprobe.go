@@ -34,6 +34,8 @@ func (r *Road) probeDex(ctx context.Context, client http.RoundTripper) {
 // keepDex keeps an answer under its path alone: the query holds a state.
 func (r *Road) keepDex(a *Answer, path string) {
 	a.Path = path
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.Answers[path] = a
 	r.Dex = path
 }

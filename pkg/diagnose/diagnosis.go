@@ -74,6 +74,14 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
+// Looked tells that there was something to look at: an address, or a cluster that
+// answered.
+func (d *Diagnosis) Looked() bool {
+	return len(d.Via) > 0 || !slices.ContainsFunc(d.Sightings, func(s Sighting) bool {
+		return s.Symptom == NoKubeconfig || s.Symptom == NoAPIServer || s.Symptom == APIRefuses
+	})
+}
+
 // Worst is the highest severity of the findings that explain something, "" for
 // none.
 func (d *Diagnosis) Worst() Severity {

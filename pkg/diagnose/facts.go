@@ -48,7 +48,8 @@ type Facts struct {
 	// Seen are the symptoms, in the order of the road.
 	Seen []Sighting
 
-	before []outcome // of the checks that came before the one that runs
+	unpublished error     // why the HTTPS port leads to no port of the pods
+	before      []outcome // of the checks that came before the one that runs
 }
 
 // Computer is what matters of this computer.

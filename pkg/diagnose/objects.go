@@ -52,6 +52,23 @@ func (o *Objects) customPolicy() *unstructured.Unstructured {
 	return nil
 }
 
+// asksForTokens tells that a policy denies requests without a token.
+func (o *Objects) asksForTokens() bool {
+	for _, p := range o.policies("DENY") {
+		if text, err := p.MarshalJSON(); err == nil && strings.Contains(string(text), "notRequestPrincipals") {
+			return true
+		}
+	}
+	return false
+}
+
+// passesHeaders tells that a policy leaves requests with an Authorization header
+// alone, as Kubeflow's does from 1.9.1 on.
+func passesHeaders(policy *unstructured.Unstructured) bool {
+	text, err := policy.MarshalJSON()
+	return err == nil && strings.Contains(string(text), "request.headers[authorization]")
+}
+
 // operations are the to.operation parts of a policy's rules.
 func operations(policy *unstructured.Unstructured) []map[string]any {
 	var found []map[string]any

@@ -64,6 +64,9 @@ func (f *Facts) observeAccess(add func(Sighting)) {
 		return
 	}
 	o := f.Objects
+	if f.unpublished != nil && f.tlsCounts() {
+		add(Sighting{Symptom: NoServer, Via: "the cluster", Text: f.unpublished.Error(), Failure: f.matters(&Road{TLS: true})})
+	}
 	if o == nil || f.hasTunnel() {
 		return
 	}
@@ -110,6 +113,7 @@ func (f *Facts) observeRoad(r *Road, add func(Sighting)) {
 	}
 	tell(symptom, front.line(), failure && matters)
 	f.observeLogin(r, tell, matters)
+	f.observeHeaders(r, tell, matters)
 }
 
 // matters tells whether a failure of a road is in the user's way: the own road

@@ -38,6 +38,9 @@ type Road struct {
 	// Dex is the path of Answers under which Dex's view of the auth proxy is, ""
 	// where it was not asked.
 	Dex string
+	// Header and Token are the answers to requests with an Authorization header:
+	// one that is no token, and one that is of Dex's key and not signed by it.
+	Header, Token *Answer
 	// Date is the clock of the other side less this computer's, where HasDate.
 	Date    time.Duration
 	HasDate bool
@@ -148,7 +151,9 @@ func (r *Road) probe(ctx context.Context, f *Facts) {
 	if symptom, _ := r.connection(); symptom == AnswersTLS {
 		r.other(ctx)
 	}
-	r.probeDex(ctx, client)
+	group.Go(func() { r.probeDex(ctx, client) })
+	group.Go(func() { r.probeHeaders(ctx, client) })
+	group.Wait()
 }
 
 func (r *Road) firstFailed() bool {
@@ -173,6 +178,8 @@ func (r *Road) ask(ctx context.Context, client http.RoundTripper, path string) {
 
 // answer is the answer for a path, nil where there is none.
 func (r *Road) answer(path string) *Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if a := r.Answers[path]; a != nil && a.Err == nil {
 		return a
 	}

@@ -93,6 +93,9 @@ func run(ctx context.Context, check Check, facts *Facts, ended map[string]Status
 			f.Confidence = Certain
 		}
 		f.Cause = plain(f.Cause)
+		if check.KeepsOld && f.causes == nil && facts.servesOld() {
+			f.causes = append(slices.Clone(check.Causes), Untrusted, Expired, NotYetValid, WrongName, BadCertificate)
+		}
 	}
 	return result
 }

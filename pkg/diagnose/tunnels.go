@@ -34,6 +34,9 @@ func (f *Facts) tunnels(dialer portforward.Dialer) []*Road {
 		}
 	}
 	if port, ok := f.tlsPort(); ok {
+		if _, err := f.anyDoor().PodPort(ready[0], port); err != nil {
+			f.unpublished = err
+		}
 		for _, pod := range ready[:min(len(ready), mostPods)] {
 			if r := f.tunnel(dialer, pod, port, true); r != nil {
 				roads = append(roads, r)
@@ -65,7 +68,7 @@ func (f *Facts) tlsPort() (int32, bool) {
 	if ok {
 		return server.Number, true
 	}
-	return gateway.DefaultPort, f.Aim.wantsHTTPS() && f.Objects.publishes(gateway.DefaultPort)
+	return gateway.DefaultPort, f.Aim.wantsHTTPS()
 }
 
 // httpsServer is the server that counts for a host.
@@ -99,11 +102,7 @@ func (o *Objects) publishes(port int32) bool {
 
 // tunnel is the road to one port of one pod; nil where the pod cannot listen there.
 func (f *Facts) tunnel(dialer portforward.Dialer, pod portforward.Pod, port int32, isTLS bool) *Road {
-	door := f.Objects.Door
-	if door == nil {
-		door = &gateway.FrontDoor{Ingress: f.Objects.Ingress.Value}
-	}
-	podPort, err := door.PodPort(pod, port)
+	podPort, err := f.anyDoor().PodPort(pod, port)
 	if err != nil {
 		return nil
 	}
@@ -119,6 +118,14 @@ func (f *Facts) tunnel(dialer portforward.Dialer, pod portforward.Pod, port int3
 			return dialer.DialTarget(ctx, target)
 		},
 	}
+}
+
+// anyDoor is the front door, or one of the ingress Service alone.
+func (f *Facts) anyDoor() *gateway.FrontDoor {
+	if f.Objects.Door != nil {
+		return f.Objects.Door
+	}
+	return &gateway.FrontDoor{Ingress: f.Objects.Ingress.Value}
 }
 
 func bracketed(host string) string {
