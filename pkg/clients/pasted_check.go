@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,9 @@ func checkPasted(cookies []session.Cookie) error {
 	return checkParts(cookies)
 }
 
+// ErrPartMissing is a large session of which not all cookies are there.
+var ErrPartMissing = errors.New("a part of the cookie is missing")
+
 // checkParts finds a part of a large session that was left behind. oauth2-proxy
 // numbers them from 0 (cookies.go, splitCookie).
 func checkParts(cookies []session.Cookie) error {
@@ -41,7 +45,7 @@ func checkParts(cookies []session.Cookie) error {
 		for n := range len(numbers) {
 			if !numbers[n] {
 				return fault.New(fault.Usage, "paste all parts at once: the whole Cookie header",
-					"part %s_%d of the cookie is missing", base, n)
+					"%w: %s_%d", ErrPartMissing, base, n)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type diagnoseOptions struct {
 	skip       []string
 	noSecrets  bool
 	watch      bool
+	clients    bool
 }
 
 func newDiagnoseCommand(f *Factory) *cobra.Command {
@@ -83,6 +85,7 @@ func newDiagnoseCommand(f *Factory) *cobra.Command {
 	flags.StringVar(&o.failOn, "fail-on", string(diagnose.Error), "Severity from which on the exit code is 1: 'info', 'warning', 'error' or 'critical'")
 	flags.StringSliceVar(&o.skip, "skip", nil, "Codes of checks to leave out")
 	flags.BoolVar(&o.noSecrets, "no-secrets", false, "If true, no Secret is read")
+	flags.BoolVar(&o.clients, "clients", false, "If true, the TLS clients of this computer are run against the URL, in place of a prediction of what they would say")
 	flags.BoolVarP(&o.watch, "watch", "w", false, "If true, look again every two seconds until nothing is in the way")
 	return c
 }
@@ -189,6 +192,7 @@ func (o *diagnoseOptions) options(ctx context.Context) (options diagnose.Options
 	options = diagnose.Options{
 		Gateway: target, URL: address, Host: o.host, Expect: expect, CAFile: o.caFile, CookieFile: o.cookieFile,
 		NoSecrets: o.noSecrets, Skip: o.skip, Program: f.Name, Env: f.Env, ReadFile: os.ReadFile, Home: home, Now: f.Now,
+		LookPath: exec.LookPath, RunClients: o.clients,
 		ClusterWanted: address == nil,
 	}
 	options.Cluster, options.ClusterErr = f.Cluster(ctx)

@@ -53,7 +53,33 @@ func (v diagnoseView) table(d *diagnose.Diagnosis) {
 			v.line("      %s", v.f.UI.Dim(command))
 		}
 	}
+	v.clients(d)
 	v.counts(d)
+}
+
+// clients says what the TLS clients of this computer make of the certificate.
+func (v diagnoseView) clients(d *diagnose.Diagnosis) {
+	if len(d.Clients) == 0 {
+		return
+	}
+	v.line("Clients on this computer (? where their roots are not known):")
+	for _, c := range d.Clients {
+		mark, text := "?", c.Why
+		if c.Accepts != nil {
+			mark, text = v.f.UI.Green(v.f.UI.Symbol("✓", "ok")), "accepts the certificate, by "+c.RootsFrom
+			if !*c.Accepts {
+				mark, text = v.f.UI.Red(v.f.UI.Symbol("✗", "x")), c.Text
+			}
+		}
+		how := ""
+		if c.Predicted {
+			how = " (predicted)"
+		}
+		v.line("  %s %s%s: %s", mark, strings.TrimSpace(c.Name+" "+c.Version), how, text)
+		if c.Accepts != nil && !*c.Accepts && c.Fix != "" {
+			v.line("      %s", v.f.UI.Dim(c.Fix))
+		}
+	}
 }
 
 // well says that nothing is in the way, or that nothing could be said.

@@ -3,12 +3,14 @@ package diagnose
 import (
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/kftls/kubectl-kftls/pkg/clients"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -68,8 +70,12 @@ func lookProxy(_ context.Context, f *Facts) Result {
 	}
 	ev := evidence("the environment", "HTTPS_PROXY or its like", proxy.Scheme+"://"+proxy.Host)
 	fix := locally("programs that follow the variable reach the address without the proxy then", "export NO_PROXY="+strings.Trim(f.Computer.Env("NO_PROXY")+","+host, ","))
-	if isLoopback(host) {
-		return found(fmt.Sprintf("curl and Python send requests for %s to the proxy %s, which knows nothing of this computer's ports", host, proxy.Host), fix, ev)
+	if own := f.own(); isLoopback(host) && own != nil {
+		if own.ProxyErr == nil {
+			return passed("the proxy " + proxy.Host + " leads there")
+		}
+		return found(fmt.Sprintf("curl and Python send requests for %s to the proxy %s, which does not lead there", host, proxy.Host), fix, ev,
+			evidence("the proxy "+proxy.Host, "", own.ProxyErr.Error())).as(itself(ProxyInTheWay))
 	}
 	if s := f.sighting(ProxyInTheWay); s != nil {
 		return found(fmt.Sprintf("the proxy %s does not lead to %s", proxy.Host, host), fix, ev, s.wire())
@@ -102,7 +108,14 @@ func lookBundles(_ context.Context, f *Facts) Result {
 		}
 		if problem != "" {
 			return found(fmt.Sprintf("%s names %s, which cannot be used: every program that follows it fails", name, path),
-				locally("programs take their usual roots again", "unset "+name), evidence("the environment", name, path), evidence(path, "", problem))
+				locally("programs take their usual roots again", "unset "+name), evidence("the environment", name, path), evidence(path, "", problem)).as(func(x *Finding) {
+				switch {
+				case name == "NODE_EXTRA_CA_CERTS": // Node warns, and goes on with its own roots
+					x.Severity = Warning
+				case f.Aim.wantsHTTPS():
+					x.observed = Misconfigured
+				}
+			})
 		}
 	}
 	if looked == 0 {
@@ -187,7 +200,7 @@ func givenChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT111", Title: "the address is not one of Kubeflow's API", Layer: LayerComputer, Severity: Warning,
+			Code: "KFT111", Title: "the address is not one of Kubeflow's API", Layer: LayerComputer, Severity: Error,
 			Causes: []Symptom{PipelinesOther, OtherAnswer, NotLoggedIn}, Look: lookAddress,
 			Page: Page{
 				Means: "Kubeflow's pages show the pipelines under /_/pipeline; programs find their API under /pipeline.",
@@ -222,6 +235,8 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 	switch {
 	case f.Computer.CookieFile == "":
 		return skipped("none was given")
+	case errors.Is(f.Computer.CookieError, clients.ErrPartMissing):
+		return skipped("a part of it is missing")
 	case f.Computer.CookieError != nil:
 		return found(fmt.Sprintf("%s cannot be used: %v", f.Computer.CookieFile, f.Computer.CookieError),
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "", f.Computer.CookieError.Error())).as(itself(Misconfigured))

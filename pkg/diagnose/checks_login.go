@@ -401,7 +401,7 @@ func lookStale(_ context.Context, f *Facts) Result {
 		}
 		return found(fmt.Sprintf("%s changed after %s was started", s.Object, s.Part),
 			runs("starts it anew, with the settings of now", fmt.Sprintf("kubectl -n %s rollout restart deployment %s", namespace, s.Part), fmt.Sprintf("kubectl -n %s rollout status deployment %s --timeout=60s", namespace, s.Part)),
-			evidence(s.Object, "changed", s.Changed.UTC().Format("2006-01-02T15:04:05Z")), evidence("Pods of "+s.Part, "status.startTime", s.Pod.UTC().Format("2006-01-02T15:04:05Z")))
+			evidence(s.Object, "changed", s.Changed.UTC().Format("2006-01-02T15:04:05Z")), evidence("Pods of "+s.Part, "status.startTime", s.Pod.UTC().Format("2006-01-02T15:04:05Z"))).as(itself(LoginBreaks))
 	}
 	return passed("nothing changed since they started")
 }

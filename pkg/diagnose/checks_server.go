@@ -337,8 +337,12 @@ func lookRedirect(_ context.Context, f *Facts) Result {
 	for _, object := range door.Gateways() {
 		for _, s := range gateway.Servers(object) {
 			if s.IsHTTP() && s.HTTPSRedirect {
-				return found("plain HTTP on port "+itoa(int(s.Number))+" is redirected to https", f.patchServer(object, s, "tls", "", "plain HTTP is answered as before"),
+				result := found("plain HTTP on port "+itoa(int(s.Number))+" is redirected to https", f.patchServer(object, s, "tls", "", "plain HTTP is answered as before"),
 					serverEvidence(object, s.Name, "tls.httpsRedirect", "true"))
+				if seen := f.sighting(ToHTTPS); seen != nil && seen.Failure {
+					return result.as(func(x *Finding) { x.Severity = Error })
+				}
+				return result
 			}
 		}
 	}

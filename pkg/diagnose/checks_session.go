@@ -2,10 +2,12 @@ package diagnose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/kftls/kubectl-kftls/pkg/clients"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -111,6 +113,9 @@ func (f *Facts) era() session.Era {
 }
 
 func lookParts(_ context.Context, f *Facts) Result {
+	if err := f.Computer.CookieError; errors.Is(err, clients.ErrPartMissing) {
+		return found("a part between the first and the last is missing", f.anew(), evidence(f.Computer.CookieFile, "cookies", err.Error())).as(itself(SessionRefused))
+	}
 	s, why := f.given()
 	if s == nil {
 		return *why

@@ -138,7 +138,7 @@ func (f *Facts) healCertificate(text string, flags ...string) Fix {
 }
 
 func lookRenewedCA(f *Facts, r *Road, chain []*x509.Certificate) Result {
-	if f.Computer.Roots == nil {
+	if f.Computer.Roots == nil || r.Own && f.Computer.CAFile == "" {
 		return passed("no CA was given")
 	}
 	issuer := chain[len(chain)-1]
@@ -147,6 +147,14 @@ func lookRenewedCA(f *Facts, r *Road, chain []*x509.Certificate) Result {
 			f.healTrust(), evidence(r.Name, "issuer", issuer.Issuer.String()), evidence(f.Computer.RootsFrom, "", "holds another certificate of that name"))
 	}
 	return passed("the CA that was given has another name")
+}
+
+// rootsOf says in words by which roots a road's certificate was judged.
+func (f *Facts) rootsOf(r *Road) string {
+	if r.Own && f.Computer.CAFile == "" {
+		return "those that the clients of this computer trust"
+	}
+	return f.Computer.RootsFrom
 }
 
 // healTrust gives clients the CA.
@@ -174,7 +182,7 @@ func lookLeafOnly(f *Facts, r *Road, chain []*x509.Certificate) Result {
 	if len(chain) > 1 {
 		text = "the chain that the server sends ends before its CA"
 	}
-	return found(fmt.Sprintf("%s, and its issuer %q is not among %s", text, last.Issuer.String(), f.Computer.RootsFrom), f.healTrust(), evidence(r.Name, "certificate", served(chain[0]))).as(onlyWarningWithout(f, r))
+	return found(fmt.Sprintf("%s, and its issuer %q is not among %s", text, last.Issuer.String(), f.rootsOf(r)), f.healTrust(), evidence(r.Name, "certificate", served(chain[0]))).as(onlyWarningWithout(f, r))
 }
 
 // onlyWarningWithout keeps the severity where the certificate must be trusted.
@@ -188,7 +196,7 @@ func onlyWarningWithout(f *Facts, r *Road) func(*Finding) {
 
 func lookUnknownCA(f *Facts, r *Road, chain []*x509.Certificate) Result {
 	last := chain[len(chain)-1]
-	return found(fmt.Sprintf("the certificate is signed by %q, which is not among %s", last.Subject.String(), f.Computer.RootsFrom),
+	return found(fmt.Sprintf("the certificate is signed by %q, which is not among %s", last.Subject.String(), f.rootsOf(r)),
 		f.healTrust(), evidence(r.Name, "certificate", served(chain[0])), evidence(r.Name, "CA", served(last)))
 }
 

@@ -24,6 +24,8 @@ type Diagnosis struct {
 	AlsoNoticed []Finding `json:"alsoNoticed"`
 	// Sightings are what was observed, in the order of the road.
 	Sightings []Sighting `json:"sightings"`
+	// Clients are the TLS clients of this computer, where a certificate was asked about.
+	Clients []ClientReport `json:"clients,omitempty"`
 	// Checks are all that were made.
 	Checks []CheckReport `json:"checks"`
 	// Seconds is how long it took.
@@ -56,6 +58,7 @@ func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnos
 		APIVersion: gateway.APIVersion, Kind: "Diagnosis",
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
+		Clients: facts.clientReports(),
 		Healthy: !slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure }),
 		Seconds: took.Round(time.Millisecond).Seconds(), Road: facts.road(),
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kftls/kubectl-kftls/pkg/clienttrust"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
@@ -48,6 +49,7 @@ type Facts struct {
 	// Seen are the symptoms, in the order of the road.
 	Seen []Sighting
 
+	verdicts    []clienttrust.Verdict
 	unpublished error     // why the HTTPS port leads to no port of the pods
 	before      []outcome // of the checks that came before the one that runs
 }

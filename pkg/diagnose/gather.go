@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/kftls/kubectl-kftls/pkg/clienttrust"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
@@ -26,25 +27,31 @@ func gather(ctx context.Context, o Options) *Facts {
 	cookies := f.readCookies(o)
 	var own *Road
 	var group sync.WaitGroup
+	if o.URL != nil {
+		own = ownRoad(o.URL, o.Env)
+		group.Go(func() { own.probe(ctx) })
+	}
+	var clients []clienttrust.Client
+	group.Go(func() { clients = findClients(ctx, o) })
 	if o.Cluster != nil {
 		reader := reader{ctx: ctx, cluster: o.Cluster, options: o}
 		f.Objects = reader.objects()
 		f.trustOurs(f.Objects)
 	}
-	if o.URL != nil {
-		own = ownRoad(o.URL, o.Env)
-		group.Go(func() { own.probe(ctx, f) })
-	}
 	tunnels := f.tunnels(o.Dialer)
 	for _, r := range tunnels {
-		group.Go(func() { r.probe(ctx, f) })
+		group.Go(func() { r.probe(ctx) })
 	}
 	group.Wait()
 	if own != nil {
 		f.Roads = append(f.Roads, own)
 	}
 	f.Roads = append(f.Roads, tunnels...)
+	f.trust(clients)
 	f.Session = f.askWithSession(ctx, cookies)
+	if o.RunClients {
+		f.runClients(ctx)
+	}
 	return f
 }
 

@@ -252,11 +252,13 @@ func (l *LoginFacts) noteStale(o *Objects, kind string, object metav1.Object) {
 	}
 }
 
-// lastChange is when somebody last wrote to an object.
+// lastChange is when somebody last wrote to an object's data; labels and
+// annotations are not settings.
 func lastChange(object metav1.Object) time.Time {
 	changed := object.GetCreationTimestamp().Time
 	for _, entry := range object.GetManagedFields() {
-		if entry.Time != nil && entry.Time.After(changed) {
+		isData := entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:data"`))
+		if isData && entry.Time != nil && entry.Time.After(changed) {
 			changed = entry.Time.Time
 		}
 	}

@@ -40,6 +40,10 @@ type Options struct {
 	Env      func(string) string
 	ReadFile func(string) ([]byte, error)
 	Home     string
+	// LookPath finds a program; nil looks for none.
+	LookPath func(string) (string, error)
+	// RunClients lets the clients of this computer themselves ask.
+	RunClients bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }

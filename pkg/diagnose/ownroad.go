@@ -25,6 +25,15 @@ func ownRoad(address *url.URL, env func(string) string) *Road {
 		r.dial = func(ctx context.Context) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", hostPort(origin))
 		}
+		if proxy != nil {
+			r.tryProxy = func(ctx context.Context) error {
+				conn, err := throughProxy(ctx, proxy, hostPort(origin))
+				if err == nil {
+					_ = conn.Close()
+				}
+				return err
+			}
+		}
 		return r
 	}
 	r.Proxy = proxy.Host

@@ -29,6 +29,9 @@ type Road struct {
 	// Proxy is the proxy that the road leads through, "" for none.
 	Proxy string
 
+	// ProxyErr is why a proxy, which curl and Python take for loopback, too, does
+	// not lead to it.
+	ProxyErr error
 	// Dialled is why no connection came about, nil where one did.
 	Dialled error
 	// Handshake is what became of TLS; nil on a plain road.
@@ -45,8 +48,9 @@ type Road struct {
 	Date    time.Duration
 	HasDate bool
 
-	dial func(context.Context) (net.Conn, error)
-	mu   sync.Mutex
+	dial     func(context.Context) (net.Conn, error)
+	tryProxy func(context.Context) error // nil where no proxy takes loopback
+	mu       sync.Mutex
 	// speaksTLS tells of a plain road that TLS is spoken at its end, and
 	// plainServer of a TLS road who speaks plain HTTP there.
 	speaksTLS   bool
@@ -123,12 +127,15 @@ func wirePaths() []string {
 const probeLimit = 3 * time.Second
 
 // probe looks at a road: a connection, TLS, then the requests side by side.
-func (r *Road) probe(ctx context.Context, f *Facts) {
+func (r *Road) probe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	r.Answers = map[string]*Answer{}
 	client := newClient(r)
 	defer client.CloseIdleConnections()
+	if r.tryProxy != nil {
+		r.ProxyErr = r.tryProxy(ctx)
+	}
 	if r.TLS {
 		r.Handshake = shake(ctx, r)
 		if r.Handshake.Plain != "" {
@@ -137,7 +144,6 @@ func (r *Road) probe(ctx context.Context, f *Facts) {
 		if r.Handshake.Err != nil || r.Dialled != nil {
 			return
 		}
-		r.Handshake.Trust = f.Computer.accepts(r.Handshake.Chain, r.Origin.Hostname(), f.Now)
 	}
 	var group sync.WaitGroup
 	for i, path := range wirePaths() {

@@ -66,6 +66,8 @@ func (f *Facts) observeSession(add func(Sighting)) {
 	switch {
 	case isKubeflow(health):
 		return
+	case health.Wall == session.ToHTTPS:
+		tell(ToHTTPS, health)
 	case health.Wall == session.SignIn || health.Wall == session.ToDex, health.Status == http.StatusUnauthorized && !health.says("Jw"):
 		tell(SessionRefused, health)
 	case health.Status == http.StatusUnauthorized:

@@ -158,9 +158,10 @@ func fetch(ctx context.Context, client http.RoundTripper, origin *url.URL, path 
 	return a
 }
 
-// accepts tells whether a client with the user's roots takes a chain.
-func (c Computer) accepts(chain []*x509.Certificate, host string, now time.Time) error {
-	return gateway.Accepts(chain, c.Roots, host, now)
+// accepts tells whether a client with these roots (nil: the system's) takes a
+// chain. The error is Go's.
+func accepts(chain []*x509.Certificate, roots *x509.CertPool, host string, now time.Time) error {
+	return gateway.Accepts(chain, roots, host, now)
 }
 
 // says looks for words of a program in an answer.

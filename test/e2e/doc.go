@@ -62,6 +62,9 @@
 //	clients accept|refuse …     try real clients, see clients.Main
 //	notrun NAME WHY             say that something cannot run on this machine
 //
+// TestFaults makes the faults of test/faults on the same testbeds, with steps of
+// its own: no scripts, because each fault goes through the same stations.
+//
 // as LOGIN PROGRAM [ARG…] is a program on the PATH: it runs another one with
 // KFTLS_LOGIN and KFTLS_PASSWORD of somebody whom the testbed knows
 // (people_test.go); as LOGIN:PASSWORD takes another password.

@@ -33,7 +33,7 @@ type scene struct {
 	ends   map[string]func() // by local port
 }
 
-func (d *frontDoor) newScene(_ context.Context, t *testing.T, fault faults.Fault) *scene {
+func (d *frontDoor) newScene(t *testing.T, fault faults.Fault) *scene {
 	t.Helper()
 	s := &scene{t: t, door: d, fault: fault, dir: t.TempDir(), env: map[string]string{}, before: d.baseline, ends: map[string]func(){}}
 	home := filepath.Join(s.dir, ".home")
@@ -137,7 +137,7 @@ func copyFolder(from, to string) error {
 }
 
 // settle waits until the fault is in force.
-func (s *scene) settle(ctx context.Context) {
+func (s *scene) settle() {
 	s.t.Helper()
 	switch how := s.fault.Settle; how {
 	case "none":
@@ -148,7 +148,6 @@ func (s *scene) settle(ctx context.Context) {
 	default:
 		s.testbed(how)
 	}
-	_ = ctx
 }
 
 // testbed runs the testbed's program, and looks again where the gateways are.

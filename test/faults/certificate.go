@@ -207,7 +207,7 @@ func sign(template *x509.Certificate, by *pair, kind string) (*pair, error) {
 
 func newKey(kind string) (key, public any, err error) {
 	if kind == "weak" {
-		weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // G403: weak is the point
+		weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // weak is the point
 		if err != nil {
 			return nil, nil, err
 		}

@@ -55,7 +55,8 @@ type Fault struct {
 	Then   []Step      `json:"then"`
 	Healed *judge.Look `json:"healed"`
 	// Undo is what follows when the objects were put back, if that is not enough
-	// because programs remember the fault: reset, or "restart X".
+	// because programs remember the fault: reset, variant (as shipped, with the
+	// programs that a variant changed), or "restart X".
 	Undo string `json:"undo"`
 	// Note says what is odd about it.
 	Note string `json:"note"`
@@ -168,7 +169,7 @@ func (f Fault) check() error {
 		return fmt.Errorf("there is no setup %q", f.Setup)
 	case !slices.Contains([]string{"wait", "none", "roll"}, f.Settle) && !strings.HasPrefix(f.Settle, "restart "):
 		return fmt.Errorf("it cannot settle by %q", f.Settle)
-	case !slices.Contains([]string{"", "reset"}, f.Undo) && !strings.HasPrefix(f.Undo, "restart "):
+	case !slices.Contains([]string{"", "reset", "variant"}, f.Undo) && !strings.HasPrefix(f.Undo, "restart "):
 		return fmt.Errorf("there is no undo %q", f.Undo)
 	case !slices.Contains([]string{"", "printed"}, f.Fix):
 		return fmt.Errorf("there is no fix %q", f.Fix)
@@ -179,6 +180,12 @@ func (f Fault) check() error {
 // Right tells whether a code names this fault.
 func (f Fault) Right(code string) bool {
 	return code == f.Code || slices.Contains(f.Also, code)
+}
+
+// MayBeOnItsWay tells whether a client could be broken only because a change has
+// not yet reached the gateway.
+func (f Fault) MayBeOnItsWay() bool {
+	return f.Settle == "none" && slices.ContainsFunc(f.Make, func(s Step) bool { return s.Secret != nil || s.Server != nil })
 }
 
 // WantedExit is the exit code of a diagnosis.
