@@ -27,6 +27,15 @@ func checkPasted(cookies []session.Cookie) error {
 // ErrPartMissing is a large session of which not all cookies are there.
 var ErrPartMissing = errors.New("a part of the cookie is missing")
 
+// missingPart is an ErrPartMissing that names the part.
+type missingPart string
+
+// Error implements error.
+func (m missingPart) Error() string { return "part " + string(m) + " of the cookie is missing" }
+
+// Unwrap makes it an ErrPartMissing.
+func (missingPart) Unwrap() error { return ErrPartMissing }
+
 // checkParts finds a part of a large session that was left behind. oauth2-proxy
 // numbers them from 0 (cookies.go, splitCookie).
 func checkParts(cookies []session.Cookie) error {
@@ -45,7 +54,7 @@ func checkParts(cookies []session.Cookie) error {
 		for n := range len(numbers) {
 			if !numbers[n] {
 				return fault.New(fault.Usage, "paste all parts at once: the whole Cookie header",
-					"%w: %s_%d", ErrPartMissing, base, n)
+					"%w", missingPart(base+"_"+strconv.Itoa(n)))
 			}
 		}
 	}

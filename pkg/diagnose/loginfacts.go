@@ -257,7 +257,7 @@ func (l *LoginFacts) noteStale(o *Objects, kind string, object metav1.Object) {
 func lastChange(object metav1.Object) time.Time {
 	changed := object.GetCreationTimestamp().Time
 	for _, entry := range object.GetManagedFields() {
-		isData := entry.FieldsV1 != nil && bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:data"`))
+		isData := entry.FieldsV1 != nil && strings.Contains(entry.FieldsV1.GetRawString(), `"f:data"`)
 		if isData && entry.Time != nil && entry.Time.After(changed) {
 			changed = entry.Time.Time
 		}
