@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"context"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/url"
@@ -102,8 +101,8 @@ func lookBundles(_ context.Context, f *Facts) Result {
 		case err != nil:
 			problem = err.Error()
 		default:
-			if block, _ := pem.Decode(text); block == nil {
-				problem = path + ": " + errNoPEM.Error()
+			if certificates, err := parseCertificates(text); len(certificates) == 0 {
+				problem = err.Error()
 			}
 		}
 		if problem != "" {

@@ -132,7 +132,7 @@ func lookNotLoggedIn(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("no login is in the way")
 	}
-	if f.Session != nil && f.Session.Via != nil {
+	if f.Aim.HasSession {
 		return skipped("a session was given")
 	}
 	fix := runs("logs in and prints the session's cookie", f.program()+" cookie")

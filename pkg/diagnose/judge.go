@@ -72,12 +72,16 @@ func explained(f Finding, seen []Sighting) []Symptom {
 // confidence; the order of the checks decides the rest.
 func sortByRoad(findings []Finding, seen []Sighting) {
 	rank := func(f Finding) int {
-		for i, s := range seen {
+		first := len(Hops())
+		for _, s := range seen {
 			if s.Failure && slices.Contains(f.Symptoms, s.Symptom) {
-				return i
+				first = min(first, s.Symptom.Hop().rank())
 			}
 		}
-		return len(seen)
+		if f.observed != "" {
+			first = min(first, f.observed.Hop().rank())
+		}
+		return first
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
