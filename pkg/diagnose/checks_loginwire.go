@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 )
@@ -66,6 +67,11 @@ func lookOpen(_ context.Context, f *Facts) Result {
 		return passed("who is not logged in is stopped")
 	}
 	result := found("Kubeflow answers without a login on "+s.Via, byAdmin("find out what became of the login's policies", "kubectl -n istio-system get authorizationpolicies,requestauthentications,envoyfilters"), s.wire())
+	if !s.Failure && slices.ContainsFunc(f.Roads, f.loginIsMeant) {
+		return result.as(func(x *Finding) {
+			x.Severity, x.Cause = Info, "the front page answers without a login on "+s.Via+"; the pipelines want one"
+		})
+	}
 	if !s.Failure {
 		return result.as(func(x *Finding) {
 			x.Severity, x.Cause = Info, "this Kubeflow has no login: none of its parts is installed"

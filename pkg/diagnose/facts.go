@@ -3,6 +3,7 @@ package diagnose
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -193,16 +194,22 @@ func (f *Facts) via() []string {
 // sees tells whether a symptom was observed.
 func (f *Facts) sees(symptoms ...Symptom) bool { return f.sighting(symptoms...) != nil }
 
-// sighting is the first of these symptoms that was observed, nil for none.
+// sighting is the first of these symptoms that is in the way, else the first that
+// was observed, nil for none.
 func (f *Facts) sighting(symptoms ...Symptom) *Sighting {
+	var first *Sighting
 	for i := range f.Seen {
-		for _, symptom := range symptoms {
-			if f.Seen[i].Symptom == symptom {
-				return &f.Seen[i]
-			}
+		if !slices.Contains(symptoms, f.Seen[i].Symptom) {
+			continue
+		}
+		if f.Seen[i].Failure {
+			return &f.Seen[i]
+		}
+		if first == nil {
+			first = &f.Seen[i]
 		}
 	}
-	return nil
+	return first
 }
 
 // foundBefore tells whether one of these checks found something.

@@ -111,7 +111,8 @@ func (f *Facts) observeRoad(r *Road, add func(Sighting)) {
 			}
 		}
 	}
-	tell(symptom, front.line(), failure && matters)
+	// Who stands open does so whatever was asked for.
+	tell(symptom, front.line(), failure && (matters || symptom == StandsOpen))
 	f.observeLogin(r, tell, matters)
 	f.observeHeaders(r, tell, matters)
 }

@@ -1,0 +1,204 @@
+package diagnose
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// What Istio and Envoy say themselves.
+var (
+	rbacDenied  = answer(403, "text/plain", "RBAC: access denied", byEnvoy...)
+	emptyDenied = answer(403, "", "", byEnvoy...)
+	noRoute     = answer(404, "", "", byEnvoy...)
+	upstream    = answer(503, "text/plain", "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure", byEnvoy...)
+	noHealthy   = answer(503, "text/plain", "no healthy upstream", byEnvoy...)
+	badKeys     = answer(401, "text/plain", "Jwt verification fails", byEnvoy...)
+	tooLarge    = answer(431, "text/plain", "", byEnvoy...)
+	welcome     = answer(200, "text/html", "<title>Welcome to nginx!</title>", "Server", "nginx")
+	dashboard   = answer(200, "text/html", "<title>Kubeflow Central Dashboard</title>")
+	toHTTPS     = answer(301, "", "", "Location", "https://localhost/", "Server", "istio-envoy")
+)
+
+// allSay replaces the answers of the front page and of the pipelines.
+func allSay(a *Answer) change {
+	return func(f *Facts) { says(frontPath, a)(f); says(healthPath, a)(f) }
+}
+
+func httpExamples() []example {
+	return []example{
+		finds("KFT601", "denies requests for localhost", allSay(rbacDenied)),
+		clears("KFT601", Passed),
+		finds("KFT604", "no VirtualService leads anywhere", allSay(noRoute)),
+		clears("KFT604", Passed),
+		finds("KFT605", "the program behind the route", allSay(upstream)),
+		finds("KFT605", "the auth proxy", says(proxyPath, noHealthy)),
+		finds("KFT605", "Dex", says(dexPath, upstream)),
+		clears("KFT605", Passed),
+		finds("KFT606", "leads to https, where the same", allSay(toHTTPS)),
+		clears("KFT606", Passed),
+		clears("KFT606", Passed, plainOnly, allSay(toHTTPS)),
+		finds("KFT607", "refuses the size", allSay(tooLarge)),
+		clears("KFT607", Passed),
+		finds("KFT608", "neither Kubeflow nor its login", allSay(welcome)),
+		clears("KFT608", Passed),
+		finds("KFT990", "no known cause explains it", seen(Loop)),
+		finds("KFT990", "what decides may not be read: KFT303", seen(HandshakeCut), func(f *Facts) {
+			f.before = []outcome{{check: checkOf("KFT303"), result: Result{Status: Unknown, Detail: "it is forbidden"}}}
+		}),
+		clears("KFT990", Skipped),
+		clears("KFT990", Skipped, seen(HandshakeCut), func(f *Facts) {
+			check := checkOf("KFT303")
+			f.before = []outcome{{check: check, result: Result{Status: Found, Finding: &Finding{Severity: Error, check: &check}}}}
+		}),
+	}
+}
+
+func checkOf(code string) Check {
+	for _, c := range Checks() {
+		if c.Code == code {
+			return c
+		}
+	}
+	return Check{}
+}
+
+func loginExamples() []example {
+	open := allSay(dashboard)
+	noPolicies := func(f *Facts) { f.Objects.Policies.Value = nil }
+	noLogin := func(f *Facts) {
+		noPolicies(f)
+		f.Objects.Proxy, f.Objects.Dex = Part{}, Part{}
+		delete(f.Roads[0].Answers, dexPath)
+		says(dexPath, noRoute)(f)
+	}
+	issuer := func(name string) change {
+		return func(f *Facts) {
+			f.Objects.RequestAuthentications.Value = []unstructured.Unstructured{*requestAuthentication(name)}
+		}
+	}
+	down := func(p func(*Objects) *Part) change {
+		return func(f *Facts) { p(f.Objects).Pods.Value = nil }
+	}
+	proxy, dex := func(o *Objects) *Part { return &o.Proxy }, func(o *Objects) *Part { return &o.Dex }
+	asksDex := func(a *Answer) change {
+		return func(f *Facts) {
+			says("/dex/auth/local", a)(f)
+			each(isAny, func(r *Road) { r.Dex = "/dex/auth/local" })(f)
+		}
+	}
+	filter := func(name string) change {
+		return func(f *Facts) { authService(f); f.Objects.EnvoyFilters.Value[0] = *envoyFilter(name) }
+	}
+	forbidden := func(f *Facts) {
+		f.Objects.Policies, f.Objects.EnvoyFilters = unread[[]unstructuredObject](), unread[[]unstructuredObject]()
+		f.Objects.RequestAuthentications, f.Objects.Mesh = unread[[]unstructuredObject](), unread[*corev1ConfigMap]()
+	}
+	return []example{
+		finds("KFT701", "Kubeflow answers without a login", open),
+		finds("KFT701", "this Kubeflow has no login", open, noLogin).as(Info),
+		finds("KFT701", "Kubeflow answers without a login on the tunnel to istio-system/gateway-a:8080", each(func(r *Road) bool { return !r.TLS }, func(r *Road) {
+			r.Answers[frontPath], r.Answers[healthPath] = dashboard, answer(200, "application/json", pipelinesHealth)
+		})),
+		finds("KFT701", "the pipelines want one", says(frontPath, dashboard)).as(Info),
+		clears("KFT701", Passed),
+		finds("KFT702", "requests need a session").as(Info),
+		finds("KFT702", "requests need a session", func(f *Facts) { f.Aim.Expect = ExpectPipelines }),
+		finds("KFT702", "requests need a session", to(far), func(f *Facts) { f.Aim.Expect = ExpectCookie }),
+		clears("KFT702", Skipped, given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth))),
+		clears("KFT702", Passed, open),
+		finds("KFT703", "no pod of oauth2-proxy/oauth2-proxy takes traffic", down(proxy)),
+		finds("KFT703", "no pod of istio-system/authservice takes traffic", authService, down(proxy)),
+		finds("KFT703", "no pod of oauth2-proxy/oauth2-proxy takes traffic", func(f *Facts) { unready(f.Objects.Proxy.Pods.Value) }),
+		clears("KFT703", Passed),
+		clears("KFT703", Skipped, noPolicies),
+		clears("KFT703", Unknown, func(f *Facts) { f.Objects.Proxy.Pods = unread[[]corev1Pod]() }),
+		finds("KFT704", "no Service oauth2-proxy/oauth2-proxy", func(f *Facts) { f.Objects.Proxy.Service = absent[*corev1Service]("oauth2-proxy") }),
+		clears("KFT704", Passed),
+		clears("KFT704", Skipped, noPolicies),
+		clears("KFT704", Unknown, func(f *Facts) { f.Objects.Proxy.Service = unread[*corev1Service]() }),
+		finds("KFT705", "no pod of auth/dex takes traffic", down(dex)),
+		clears("KFT705", Passed),
+		clears("KFT705", Skipped, func(f *Facts) { f.Objects.Dex = Part{} }),
+		finds("KFT706", "ConfigMap auth/dex changed after dex was started", func(f *Facts) {
+			f.Objects.Login.Stale = []Stale{{Part: "dex", Object: "ConfigMap auth/dex", Changed: now, Pod: now.Add(-time.Hour)}}
+		}).as(Warning),
+		clears("KFT706", Passed),
+		finds("KFT707", "its redirect URI is not registered", asksDex(answer(400, "text/html", `Unregistered redirect_uri ("/oauth2/callback").`))),
+		clears("KFT707", Passed, asksDex(answer(302, "", "", "Location", "/oauth2/callback?error=invalid_scope"))),
+		clears("KFT707", Skipped),
+		finds("KFT708", "Dex does not know the client", asksDex(answer(404, "text/html", "Invalid client_id."))),
+		clears("KFT708", Passed, asksDex(answer(302, "", "", "Location", "/oauth2/callback?error=invalid_scope"))),
+		clears("KFT708", Skipped),
+		finds("KFT709", "is not the one in Dex's", func(f *Facts) { f.Objects.Login.SameSecret = ok(false) }),
+		clears("KFT709", Passed),
+		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
+		finds("KFT710", "oauth2-proxy expects the issuer https://dex.example.com", func(f *Facts) { f.Objects.Login.Proxy.Value.Issuer = "https://dex.example.com" }),
+		finds("KFT710", "the gateway expects tokens of https://dex.example.com", issuer("https://dex.example.com")),
+		clears("KFT710", Passed),
+		clears("KFT710", Passed, issuer("https://kubernetes.default.svc")),
+		clears("KFT710", Unknown, forbidden),
+		finds("KFT711", "the gateway refuses the token", allSay(badKeys)),
+		clears("KFT711", Passed),
+		finds("KFT712", "no RequestAuthentication takes tokens of", func(f *Facts) { f.Objects.RequestAuthentications.Value = nil }),
+		clears("KFT712", Passed),
+		clears("KFT712", Skipped, noPolicies),
+		clears("KFT712", Unknown, forbidden),
+		finds("KFT714", "the password of user@example.com", func(f *Facts) { f.Objects.Login.ShippedPassword = ok(true) }),
+		finds("KFT714", "the secret that sessions are signed with", func(f *Facts) { f.Objects.Login.ShippedCookieSecret = ok(true) }),
+		clears("KFT714", Passed),
+		clears("KFT714", Unknown, func(f *Facts) { f.Objects.Login.ShippedPassword = unread[bool]() }),
+		finds("KFT715", "matches envoy.http_connection_manager", filter(filterOfOld)),
+		clears("KFT715", Passed, filter(filterOfToday)),
+		clears("KFT715", Passed),
+		clears("KFT715", Unknown, forbidden),
+		finds("KFT716", "guards port 8080 alone", func(f *Facts) {
+			f.Objects.Policies.Value[0] = *policy("istio-ingressgateway-oauth2-proxy", "CUSTOM", map[string]any{"ports": []any{"8080"}})
+		}),
+		clears("KFT716", Passed),
+		clears("KFT716", Unknown, forbidden),
+		finds("KFT717", "sends requests to oauth2-proxy: the login guards nothing", noPolicies),
+		finds("KFT717", "no EnvoyFilter asks the AuthService", authService, func(f *Facts) { f.Objects.EnvoyFilters.Value = nil }),
+		clears("KFT717", Passed),
+		clears("KFT717", Passed, authService),
+		clears("KFT717", Skipped, func(f *Facts) { f.Objects.Proxy = Part{} }),
+		clears("KFT717", Unknown, forbidden),
+		finds("KFT718", `names the provider "oauth2-proxy"`, func(f *Facts) { f.Objects.Mesh = ok(mesh("other")) }),
+		clears("KFT718", Passed),
+		clears("KFT718", Skipped, noPolicies),
+		clears("KFT718", Unknown, func(f *Facts) { f.Objects.Mesh = unread[*corev1ConfigMap]() }),
+	}
+}
+
+func sessionExamples() []example {
+	whole, old := []string{"oauth2_proxy_kubeflow"}, []string{"authservice_session"}
+	well := answer(200, "application/json", pipelinesHealth)
+	refused := answer(401, "application/json", "{}", "Set-Cookie", "oauth2_proxy_kubeflow=; Path=/; Max-Age=0; HttpOnly")
+	unsent := func(f *Facts) { f.Session.Via, f.Session.NotSent = nil, "the certificate is not trusted" }
+	var list []example
+	for code, skip := range map[string]Status{"KFT801": Skipped, "KFT802": Skipped, "KFT803": Skipped, "KFT804": Skipped, "KFT805": Skipped, "KFT902": Skipped, "KFT903": Skipped} {
+		list = append(list, clears(code, skip), clears(code, skip, given(whole, well), unsent), clears(code, Passed, given(whole, well)))
+	}
+	return append(list,
+		finds("KFT801", "does not accept the session", given(whole, refused)),
+		finds("KFT802", "a whole cookie stands beside parts", given([]string{"oauth2_proxy_kubeflow", "oauth2_proxy_kubeflow_0"}, refused)),
+		finds("KFT802", "a part between", given([]string{"oauth2_proxy_kubeflow_0", "oauth2_proxy_kubeflow_2"}, refused)),
+		finds("KFT802", "one part alone", given([]string{"oauth2_proxy_kubeflow_0"}, refused)),
+		clears("KFT802", Passed, given([]string{"oauth2_proxy_kubeflow_1", "oauth2_proxy_kubeflow_0"}, refused)),
+		clears("KFT802", Passed, given(whole, refused)),
+		finds("KFT803", "Jwt is expired", given(whole, answer(401, "text/plain", "Jwt is expired", byEnvoy...))),
+		finds("KFT804", "the cookie is one of", given(old, refused)),
+		finds("KFT804", "the cookie is one of", authService, given(whole, answer(302, "", "", "Location", "/dex/auth?client_id=x"))),
+		clears("KFT804", Passed, given(whole, refused)),
+		finds("KFT805", "denies the session's user", given(whole, rbacDenied)),
+		finds("KFT901", "does not answer behind the login", given(whole, noHealthy)),
+		finds("KFT901", "does not answer behind the login", given(whole, upstream), func(f *Facts) { f.Objects.Pipelines.Pods.Value = nil }),
+		finds("KFT901", "no pod of kubeflow/ml-pipeline", func(f *Facts) {
+			f.Aim.Expect = ExpectPipelines
+			f.Objects.Pipelines.Pods.Value = nil
+		}),
+		clears("KFT901", Passed, given(whole, well)),
+		finds("KFT902", "know no v2beta1", given(whole, answer(404, "text/html", "Cannot GET /pipeline/apis/v2beta1/healthz"))),
+		finds("KFT903", "something else than it should", given(whole, dashboard)),
+	)
+}
