@@ -31,6 +31,8 @@ type Diagnosis struct {
 
 	// Road is the picture of the road.
 	Road []Station `json:"road"`
+
+	facts *Facts
 }
 
 // CheckReport is how one check ended.
@@ -53,6 +55,7 @@ type Station struct {
 func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnosis {
 	result := judge(outcomes, facts.Seen)
 	d := &Diagnosis{
+		facts:      facts,
 		APIVersion: gateway.APIVersion, Kind: "Diagnosis",
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
