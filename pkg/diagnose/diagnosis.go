@@ -16,7 +16,8 @@ type Diagnosis struct {
 	Expect Expectation `json:"expect"`
 	// Via are the roads that were taken.
 	Via []string `json:"via"`
-	// Healthy tells that nothing observed is in the way.
+	// Healthy tells that a road was looked at, and that nothing observed is in the
+	// way.
 	Healthy bool `json:"healthy"`
 	// Findings explain what was observed, the one to mend first at the beginning.
 	Findings []Finding `json:"findings"`
@@ -59,7 +60,7 @@ func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnos
 		APIVersion: gateway.APIVersion, Kind: "Diagnosis",
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
-		Healthy: !slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure }),
+		Healthy: len(facts.Roads) > 0 && !slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure }),
 		Seconds: took.Round(time.Millisecond).Seconds(), Road: facts.road(),
 	}
 	for _, o := range outcomes {
