@@ -1,8 +1,8 @@
 // Command bench measures the plugin side by side with what it replaces, in one
 // run on one testbed: setup against the same done by hand and against the bare
 // minimum, its API requests; cookie against what people paste and against curl;
-// start-up, memory and size against kubectl's. It prints a report in Markdown on
-// stdout.
+// start-up, memory and size against kubectl's; diagnose against a look by hand,
+// on a small cluster and on a large one. It prints a report in Markdown on stdout.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "one part alone: setup, login or start")
+	only := flag.String("only", "", "one part alone: setup, login, start or diagnose")
 	rounds := flag.Int("rounds", 10, "rounds of each way to set up; the ways take turns")
 	starts := flag.Int("starts", 40, "starts of each program; the programs take turns")
 	flag.Parse()
@@ -47,6 +47,7 @@ func run(ctx context.Context, only string, rounds, starts int) error {
 		{"setup", func() error { return benchSetup(ctx, bed, rounds) }},
 		{"login", func() error { return benchLogin(ctx, bed, rounds) }},
 		{"start", func() error { return benchStart(ctx, bed, starts) }},
+		{"diagnose", func() error { return benchDiagnose(ctx, bed, rounds) }},
 	} {
 		if only != "" && only != part.name {
 			continue

@@ -31,6 +31,7 @@ type diagnoseOptions struct {
 	fromFile   string
 	explain    string
 	output     string
+	bundle     string
 	failOn     string
 	skip       []string
 	noSecrets  bool
@@ -60,6 +61,9 @@ func newDiagnoseCommand(f *Factory) *cobra.Command {
 			# What does this error mean?
 			curl -v https://localhost:8443 2>&1 | %[1]s diagnose --from-file -
 
+			# A bug report
+			%[1]s diagnose --bundle diagnosis.tar.gz
+
 			# Everything about a finding
 			%[1]s diagnose --explain KFT303`, f.Name),
 		Args: cobra.MaximumNArgs(1),
@@ -82,6 +86,7 @@ func newDiagnoseCommand(f *Factory) *cobra.Command {
 	flags.StringVar(&o.fromFile, "from-file", "", "Path to a text to explain, - for stdin: what curl, Python, a browser or a log says")
 	flags.StringVar(&o.explain, "explain", "", "Code of a finding to explain, e.g. KFT303; 'list' lists all")
 	flags.StringVarP(&o.output, "output", "o", "", "One of 'short', 'yaml' or 'json'.")
+	flags.StringVar(&o.bundle, "bundle", "", "Path of a .tar.gz to write for a bug report: the diagnosis, versions, and named fields of the objects, no secrets")
 	flags.StringVar(&o.failOn, "fail-on", string(diagnose.Error), "Severity from which on the exit code is 1: 'info', 'warning', 'error' or 'critical'")
 	flags.StringSliceVar(&o.skip, "skip", nil, "Codes of checks to leave out")
 	flags.BoolVar(&o.noSecrets, "no-secrets", false, "If true, no Secret is read")
@@ -98,6 +103,9 @@ func (o *diagnoseOptions) validate() error {
 		return err
 	}
 	if _, err := o.url(); err != nil {
+		return err
+	}
+	if err := o.checkBundle(); err != nil {
 		return err
 	}
 	for _, s := range diagnose.Severities() {
@@ -148,6 +156,9 @@ func (o *diagnoseOptions) run(ctx context.Context) error {
 			return err
 		}
 		if err := o.print(d); err != nil {
+			return err
+		}
+		if err := o.writeBundle(ctx, d); err != nil {
 			return err
 		}
 		if !o.watch || d.Healthy && len(d.Findings) == 0 {

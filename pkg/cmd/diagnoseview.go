@@ -84,6 +84,10 @@ func (v diagnoseView) clients(d *diagnose.Diagnosis) {
 
 // well says that nothing is in the way, or that nothing could be said.
 func (v diagnoseView) well(d *diagnose.Diagnosis) {
+	if len(d.Via) == 0 {
+		v.line("%s %s", v.mark(diagnose.Warning), nothingSeen)
+		v.line("")
+	}
 	if d.Healthy {
 		v.line("%s Nothing is in the way.", v.f.UI.Green(v.f.UI.Symbol("✓", "ok")))
 		for _, s := range d.Sightings {
@@ -92,6 +96,8 @@ func (v diagnoseView) well(d *diagnose.Diagnosis) {
 		v.line("")
 	}
 }
+
+const nothingSeen = "No way to the front door could be looked at: nothing can be said about it."
 
 // counts says how many checks passed, and names those that could not be made.
 func (v diagnoseView) counts(d *diagnose.Diagnosis) {
@@ -192,7 +198,11 @@ func (v diagnoseView) short(d *diagnose.Diagnosis) {
 			v.line("  fix: %s", f.Fix.Text)
 		}
 	}
-	if len(d.Findings) == 0 {
+	switch {
+	case len(d.Findings) > 0:
+	case len(d.Via) == 0:
+		v.line("%s", nothingSeen)
+	default:
 		v.line("nothing is in the way")
 	}
 }

@@ -346,7 +346,7 @@ func serves(chain ...*x509.Certificate) change {
 	return func(f *Facts) {
 		for _, r := range f.Roads {
 			if r.TLS {
-				r.Handshake = &Handshake{Chain: chain, Trust: f.Computer.accepts(chain, r.Origin.Hostname(), f.Now)}
+				r.Handshake = &Handshake{Chain: chain, Trust: accepts(chain, f.Computer.Roots, r.Origin.Hostname(), f.Now)}
 			}
 		}
 	}

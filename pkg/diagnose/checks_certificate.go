@@ -265,7 +265,7 @@ func (f *Facts) heldChain() (chain []*x509.Certificate, source string) {
 	if why != nil {
 		return nil, ""
 	}
-	if secret := f.Objects.Secrets[name]; secret.OK() {
+	if secret := f.Objects.secret(name); secret.OK() {
 		return secret.Value.Chain, "Secret " + name.String()
 	}
 	return nil, ""
@@ -278,7 +278,7 @@ func (f *Facts) servesOld() bool {
 	if why != nil {
 		return false
 	}
-	secret := f.Objects.Secrets[name]
+	secret := f.Objects.secret(name)
 	if !secret.OK() && !secret.Absent() {
 		return false
 	}
@@ -298,7 +298,7 @@ func lookServed(_ context.Context, f *Facts) Result {
 	if why != nil {
 		return *why
 	}
-	secret := f.Objects.Secrets[name]
+	secret := f.Objects.secret(name)
 	if !secret.OK() && !secret.Absent() {
 		return unknown(secret.Err)
 	}

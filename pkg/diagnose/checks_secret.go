@@ -123,7 +123,7 @@ func secretLook(look func(*Facts, types.NamespacedName, *SecretFacts) Result) fu
 		if why != nil {
 			return *why
 		}
-		secret := f.Objects.Secrets[name]
+		secret := f.Objects.secret(name)
 		switch {
 		case secret.Absent():
 			return skipped("the Secret does not exist")
@@ -166,11 +166,11 @@ func lookWrongNamespace(_ context.Context, f *Facts) Result {
 	if why != nil {
 		return *why
 	}
-	if !f.Objects.Secrets[name].Absent() {
+	if !f.Objects.secret(name).Absent() {
 		return skipped("the Secret is where it belongs, or may not be read")
 	}
 	beside := types.NamespacedName{Namespace: f.Objects.Name.Namespace, Name: name.Name}
-	if s, asked := f.Objects.Secrets[beside]; !asked || !s.OK() {
+	if s := f.Objects.secret(beside); !s.OK() {
 		return passed("there is none of that name beside the Gateway either")
 	}
 	copyIt := fmt.Sprintf("kubectl -n %s get secret %s -o json | jq 'del(.metadata.namespace,.metadata.uid,.metadata.resourceVersion,.metadata.ownerReferences)' | kubectl -n %s create -f -", beside.Namespace, beside.Name, name.Namespace)
@@ -183,7 +183,7 @@ func lookMissingSecret(_ context.Context, f *Facts) Result {
 	if why != nil {
 		return *why
 	}
-	secret := f.Objects.Secrets[name]
+	secret := f.Objects.secret(name)
 	switch {
 	case secret.OK():
 		return passed("Secret " + name.String())

@@ -16,7 +16,8 @@ type Diagnosis struct {
 	Expect Expectation `json:"expect"`
 	// Via are the roads that were taken.
 	Via []string `json:"via"`
-	// Healthy tells that nothing observed is in the way.
+	// Healthy tells that a road was looked at, and that nothing observed is in the
+	// way.
 	Healthy bool `json:"healthy"`
 	// Findings explain what was observed, the one to mend first at the beginning.
 	Findings []Finding `json:"findings"`
@@ -33,6 +34,8 @@ type Diagnosis struct {
 
 	// Road is the picture of the road.
 	Road []Station `json:"road"`
+
+	facts *Facts
 }
 
 // CheckReport is how one check ended.
@@ -55,13 +58,15 @@ type Station struct {
 func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnosis {
 	result := judge(outcomes, facts.Seen)
 	d := &Diagnosis{
+		facts:      facts,
 		APIVersion: gateway.APIVersion, Kind: "Diagnosis",
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
 		Clients: facts.clientReports(),
-		Healthy: !slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure }),
 		Seconds: took.Round(time.Millisecond).Seconds(), Road: facts.road(),
 	}
+	d.Healthy = len(facts.Roads) > 0 && !d.Worst().AtLeast(Error) &&
+		!slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure })
 	for _, o := range outcomes {
 		d.Checks = append(d.Checks, CheckReport{
 			Code: o.check.Code, Title: o.check.Title, Layer: o.check.Layer, Status: o.result.Status, Detail: o.result.Detail,

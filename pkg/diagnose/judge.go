@@ -72,14 +72,14 @@ func explained(f Finding, seen []Sighting) []Symptom {
 // confidence; the order of the checks decides the rest.
 func sortByRoad(findings []Finding, seen []Sighting) {
 	rank := func(f Finding) int {
-		first := len(Hops())
+		first := 2 * len(Hops())
 		for _, s := range seen {
 			if s.Failure && slices.Contains(f.Symptoms, s.Symptom) {
-				first = min(first, s.Symptom.Hop().rank())
+				first = min(first, 2*s.Symptom.Hop().rank())
 			}
 		}
-		if f.observed != "" {
-			first = min(first, f.observed.Hop().rank())
+		if f.observed != "" { // behind what a request ran into at the same hop
+			first = min(first, 2*f.observed.Hop().rank()+1)
 		}
 		return first
 	}

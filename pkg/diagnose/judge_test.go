@@ -144,7 +144,7 @@ func TestFirstCause(t *testing.T) {
 		"a wrong key":                    {[]change{secret(map[string][]byte{"tls.crt": ourLeaf.pem(), "tls.key": below(ourCA).keyPEM()}), cut}, []string{"KFT309"}},
 		"hosts":                          {[]change{https(ours(hosts("kubeflow.example.com"))), cut}, []string{"KFT313"}},
 		"an older rival":                 {[]change{gateways(ourGateway(ours()), otherGateway(48*time.Hour)), serves(below(newCA("other")).chain()...)}, []string{"KFT310"}},
-		"a client certificate is wanted": {[]change{https(ours(tlsField("mode", "MUTUAL"))), each(isTLS, broken(Handshake{Err: errors.New("remote error: tls: certificate required"), WantsClient: true}))}, []string{"KFT312"}},
+		"a client certificate is wanted": {[]change{https(ours(tlsField("mode", "MUTUAL"))), each(isTLS, broken(Handshake{Err: errors.New("remote error: tls: certificate required"), WantsClient: true}))}, []string{"KFT515"}},
 		"expired":                        {[]change{expired}, []string{"KFT507"}},
 		"expired, and Dex is down":       {[]change{expired, dexGone, wantsPipelines}, []string{"KFT507", "KFT702", "KFT705"}},
 		"no port-forward":                {[]change{to(local), each(isOwn, dialled(errRefused))}, []string{"KFT101"}},

@@ -39,9 +39,10 @@ type Stale struct {
 
 // DexSettings are what of Dex's configuration is no secret.
 type DexSettings struct {
-	Issuer     string
-	Connectors []string
-	PasswordDB bool
+	Issuer string
+	// Connectors are their ids, and ConnectorTypes their types, in the same order.
+	Connectors, ConnectorTypes []string
+	PasswordDB                 bool
 	// RedirectURIs are those of all static clients.
 	RedirectURIs []string
 }
@@ -156,7 +157,7 @@ func dexSettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []
 		var config struct {
 			Issuer           string                            `json:"issuer"`
 			EnablePasswordDB bool                              `json:"enablePasswordDB"`
-			Connectors       []struct{ ID string }             `json:"connectors"`
+			Connectors       []struct{ ID, Type string }       `json:"connectors"`
 			StaticClients    []struct{ RedirectURIs []string } `json:"staticClients"`
 		}
 		text := c.Value.Data["config.yaml"]
@@ -166,6 +167,7 @@ func dexSettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []
 		s := DexSettings{Issuer: config.Issuer, PasswordDB: config.EnablePasswordDB}
 		for _, connector := range config.Connectors {
 			s.Connectors = append(s.Connectors, connector.ID)
+			s.ConnectorTypes = append(s.ConnectorTypes, connector.Type)
 		}
 		for _, client := range config.StaticClients {
 			s.RedirectURIs = append(s.RedirectURIs, client.RedirectURIs...)

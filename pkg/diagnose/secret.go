@@ -183,6 +183,14 @@ func (r reader) secret(name types.NamespacedName) Known[*SecretFacts] {
 	return Known[*SecretFacts]{Value: readSecret(secret)}
 }
 
+// secret is what was read of a Secret.
+func (o *Objects) secret(name types.NamespacedName) Known[*SecretFacts] {
+	if s, asked := o.Secrets[name]; asked {
+		return s
+	}
+	return Known[*SecretFacts]{Err: errNotAsked}
+}
+
 // secretOf is where a server's certificate is looked for: in the namespace of the
 // gateway pods, or where "namespace/name" says.
 func (o *Objects) secretOf(server gateway.Server) (name types.NamespacedName, ok bool) {
