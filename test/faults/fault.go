@@ -41,7 +41,8 @@ type Fault struct {
 	Settle string `json:"settle"`
 	// Aim are the arguments of the diagnosis.
 	Aim []string `json:"aim"`
-	// Exit is the diagnosis's exit code, 1 if it is not said.
+	// Exit is the diagnosis's exit code, 1 if it is not said; 3 is for fronts
+	// that could not be asked at all.
 	Exit *int `json:"exit"`
 	// Judge is the client that must be broken before, and well after.
 	Judge judge.Look `json:"judge"`
