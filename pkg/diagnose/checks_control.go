@@ -80,7 +80,7 @@ func lookIstiod(_ context.Context, f *Facts) Result {
 	if seen == 0 && len(f.Objects.Pods.Value) == 0 {
 		return skipped("no pod of the namespace may be seen")
 	}
-	fix := runs("says why", "kubectl -n istio-system describe pods -l app=istiod")
+	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n istio-system describe pods -l app=istiod")
 	cause := "no pod of istiod is ready"
 	if seen == 0 {
 		cause, fix = "there is no pod of istiod", runs("starts one", "kubectl -n istio-system scale deployment istiod --replicas=1", "kubectl -n istio-system rollout status deployment istiod --timeout=60s")

@@ -33,7 +33,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT604", Title: "the gateway knows no route", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{NoRoute}, Needs: []string{"KFT321", "KFT325", "KFT314", "KFT310"}, Look: seenLook(NoRoute, "no VirtualService leads anywhere from this name and path", runs("shows the routes there are", "kubectl get virtualservices.networking.istio.io -A")),
+			Code: "KFT604", Title: "the gateway knows no route", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{NoRoute}, Needs: []string{"KFT321", "KFT325", "KFT314", "KFT310"}, Look: seenLook(NoRoute, "no VirtualService leads anywhere from this name and path", byAdmin("see what is wrong: this shows the routes there are", "kubectl get virtualservices.networking.istio.io -A")),
 			Page: Page{
 				Means: "The request reached the gateway, which knows no program for its name and path.",
 				Shows: []Shown{{"Envoy", "404 NR route_not_found", "measured with Envoy 1.40"}},
@@ -89,7 +89,7 @@ func lookDeniedRoute(_ context.Context, f *Facts) Result {
 		return skipped("another cause was found")
 	}
 	return found(fmt.Sprintf("the gateway denies requests for %s that carry no session: it knows no route for that name", f.Aim.Host),
-		runs("shows for which names there are routes; ask for one of them by --host NAME", "kubectl get virtualservices.networking.istio.io -A"), s.wire()).as(probably)
+		byAdmin("see what is wrong: this shows for which names there are routes; ask for one of them by --host NAME", "kubectl get virtualservices.networking.istio.io -A"), s.wire()).as(probably)
 }
 
 func lookUpstream(_ context.Context, f *Facts) Result {
@@ -104,7 +104,7 @@ func lookUpstream(_ context.Context, f *Facts) Result {
 	case DexDown:
 		part = "Dex"
 	}
-	return found(part+" does not answer", runs("shows pods that do not run", "kubectl get pods -A --field-selector=status.phase!=Running"), s.wire()).as(probably)
+	return found(part+" does not answer", byAdmin("see what is wrong: this shows pods that do not run", "kubectl get pods -A --field-selector=status.phase!=Running"), s.wire()).as(probably)
 }
 
 // unrecognised speaks where a failure was observed and no check explains it. It

@@ -174,7 +174,7 @@ func lookPods(_ context.Context, f *Facts) Result {
 			ev = append(ev, evidence("Pod "+objectName(pod), "status", podState(pod)))
 		}
 	}
-	fix := runs("says why", fmt.Sprintf("kubectl -n %s describe pods -l %s", service.Namespace, labels.Set(service.Spec.Selector)))
+	fix := byAdmin("see why no pod is ready, and mend that", fmt.Sprintf("kubectl -n %s describe pods -l %s", service.Namespace, labels.Set(service.Spec.Selector)))
 	if len(ev) == 0 {
 		ev = append(ev, evidence("Pods of "+objectName(service), "", "none"))
 		fix = runs("starts one", "kubectl -n "+service.Namespace+" scale deployment istio-ingressgateway --replicas=1")

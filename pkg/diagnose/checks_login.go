@@ -265,7 +265,7 @@ func (f *Facts) lookDown(p Part) Result {
 	if n := p.ready(); n > 0 {
 		return passed(itoa(n) + " ready pods")
 	}
-	fix := runs("says why", "kubectl -n "+p.Namespace+" describe pods")
+	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n "+p.Namespace+" describe pods")
 	var ev []Evidence
 	for i := range p.Pods.Value {
 		ev = append(ev, evidence("Pod "+objectName(&p.Pods.Value[i]), "status", podState(&p.Pods.Value[i])))

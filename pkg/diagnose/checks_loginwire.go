@@ -130,7 +130,7 @@ func lookToken(_ context.Context, f *Facts) Result {
 	case f.Session != nil && f.Session.Via != nil:
 		return skipped("it is the session's own token that is refused")
 	}
-	return found("the gateway refuses the token: "+s.Text, runs("shows what istiod says of Dex's keys", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire())
+	return found("the gateway refuses the token: "+s.Text, byAdmin("see what is wrong: this shows what istiod says of Dex's keys", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire())
 }
 
 func lookNotLoggedIn(_ context.Context, f *Facts) Result {

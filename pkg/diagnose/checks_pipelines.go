@@ -40,7 +40,7 @@ func lookPipelines(_ context.Context, f *Facts) Result {
 		}
 		return passed("it was not seen to be down")
 	}
-	fix := runs("says why", "kubectl -n kubeflow describe pods -l app=ml-pipeline")
+	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n kubeflow describe pods -l app=ml-pipeline")
 	ev := []Evidence{s.wire()}
 	if f.Objects != nil {
 		p := f.Objects.Pipelines
@@ -72,5 +72,5 @@ func lookHTML(_ context.Context, f *Facts) Result {
 	if seen == nil {
 		return passed("it answers JSON, or something else is in the way")
 	}
-	return found("the pipelines API answers something else than it should", runs("shows what stands at /pipeline", "kubectl -n kubeflow get virtualservice ml-pipeline-ui -o yaml"), evidence(s.Via.where(healthPath), "status", s.Health.line()))
+	return found("the pipelines API answers something else than it should", byAdmin("see what is wrong: this shows what stands at /pipeline", "kubectl -n kubeflow get virtualservice ml-pipeline-ui -o yaml"), evidence(s.Via.where(healthPath), "status", s.Health.line()))
 }

@@ -64,7 +64,7 @@ func lookTunnel(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("tunnels carry")
 	}
-	return found("the API server could not carry a connection to the gateway pod", runs("shows the pods and their nodes", "kubectl -n istio-system get pods -o wide", "kubectl get nodes"), s.wire())
+	return found("the API server could not carry a connection to the gateway pod", byAdmin("see what is wrong: this shows the pods and their nodes", "kubectl -n istio-system get pods -o wide", "kubectl get nodes"), s.wire())
 }
 
 func lookPodsDiffer(_ context.Context, f *Facts) Result {
@@ -97,5 +97,5 @@ func lookPortRefused(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("the ports are open")
 	}
-	return found("nothing listens on the port inside the gateway pod", runs("shows what istiod says of the Gateway", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire()).as(probably)
+	return found("nothing listens on the port inside the gateway pod", byAdmin("see what is wrong: this shows what istiod says of the Gateway", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire()).as(probably)
 }

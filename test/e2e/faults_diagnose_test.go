@@ -65,6 +65,7 @@ func (s *scene) diagnose(ctx context.Context, row *truthRow) {
 	first := ""
 	if len(said.Findings) > 0 {
 		first, row.commands = said.Findings[0].Code, said.Findings[0].Fix.Commands
+		row.printed = s.fault.Fix == "printed" || s.fault.Fix == "" && said.Findings[0].Fix.Kind == "command" && len(row.commands) > 0
 	}
 	if !s.fault.Right(first) {
 		s.t.Errorf("found %v, want %s first\n%s", row.codes, s.fault.Code, shown())

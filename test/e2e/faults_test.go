@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,8 +140,11 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 		return row
 	}
 	switch {
-	case diagnoses && fault.Fix == "printed":
+	case row.printed:
 		s.follow(ctx, row.commands)
+		if look.CA != "" && slices.ContainsFunc(row.commands, func(c string) bool { return strings.Contains(c, "kftls setup") }) {
+			s.run(ctx, `kubectl kftls ca >"`+look.CA+`"`) // a new certificate has a new CA
+		}
 	case fault.Heals != nil:
 		s.steps(ctx, fault.Heals)
 	default:

@@ -49,7 +49,9 @@ type Fault struct {
 	// Heals mends it. Without, all objects are put back as they were.
 	Heals []Step `json:"heals"`
 	// Fix is "printed" if the commands that the diagnosis prints mend it as they
-	// are; then they are run in place of Heals.
+	// are, "acted" if they do so only with what the user adds (a password). Where
+	// neither is said, printed commands are followed if the diagnosis says that
+	// they mend it, and Heals otherwise.
 	Fix string `json:"fix"`
 	// Then follows either; what differs for the client that is well afterwards
 	// is in Healed.
@@ -172,7 +174,7 @@ func (f Fault) check() error {
 		return fmt.Errorf("it cannot settle by %q", f.Settle)
 	case !slices.Contains([]string{"", "reset", "variant"}, f.Undo) && !strings.HasPrefix(f.Undo, "restart "):
 		return fmt.Errorf("there is no undo %q", f.Undo)
-	case !slices.Contains([]string{"", "printed"}, f.Fix):
+	case !slices.Contains([]string{"", "printed", "acted"}, f.Fix):
 		return fmt.Errorf("there is no fix %q", f.Fix)
 	}
 	return f.Judge.Check()
