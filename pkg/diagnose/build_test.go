@@ -464,3 +464,13 @@ func (f *Facts) judged() (judged, []outcome) {
 	outcomes := look(context.Background(), f, Options{}, nil)
 	return judge(outcomes, f.Seen), outcomes
 }
+
+// as lets the auth proxy say whose the session is.
+func as(user string) change {
+	return func(f *Facts) { f.Session.User = answer(200, "application/json", `{"email":"`+user+`"}`) }
+}
+
+// owners are those of Kubeflow's profiles.
+func owners(names ...string) change {
+	return func(f *Facts) { f.Objects.Profiles = ok(names) }
+}

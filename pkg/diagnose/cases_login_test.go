@@ -198,6 +198,11 @@ func sessionExamples() []example {
 			f.Objects.Pipelines.Pods.Value = nil
 		}),
 		clears("KFT901", Passed, given(whole, well)),
+		finds("KFT906", "two people", given(whole, well), as("user@example.com"), owners("User@example.com")),
+		clears("KFT906", Passed, given(whole, well), as("user@example.com"), owners("user@example.com", "other@example.com")),
+		finds("KFT905", "no profile is owned", given(whole, well), as("user@example.com"), owners("other@example.com")),
+		clears("KFT905", Passed, given(whole, well), as("user@example.com"), owners("user@example.com")),
+		clears("KFT905", Skipped, given(whole, well), as("user@example.com"), func(f *Facts) { f.Objects.Profiles = absent[[]string]("profiles") }),
 		finds("KFT902", "know no v2beta1", given(whole, answer(404, "text/html", "Cannot GET /pipeline/apis/v2beta1/healthz"))),
 		finds("KFT903", "something else than it should", given(whole, dashboard)),
 	)

@@ -107,7 +107,7 @@ func lookCut(_ context.Context, f *Facts) Result {
 			continue
 		}
 		return found("the connection is closed before a certificate is shown, and no object that may be read says why",
-			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs deployment/istiod --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), s.wire()).as(probably)
+			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs deployment/istiod --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
 	}
 	return passed("handshakes come to an end")
 }

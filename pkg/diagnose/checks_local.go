@@ -31,6 +31,14 @@ func localPortChecks() []Check {
 			},
 		},
 		{
+			Code: "KFT115", Title: "the port-forward may run on another machine than the client", Layer: LayerComputer, Severity: Warning,
+			Causes: []Symptom{RefusedHere}, Look: lookElsewhere,
+			Page: Page{
+				Means: "localhost is the machine that a program runs on. A shell in WSL, in a container or at the other end of SSH has a localhost of its own: a port-forward on one side is not there for the other.",
+				Heals: "Start port-forward and client on the same side; or let the port-forward listen where the other side gets in: kubectl kftls port-forward --address 0.0.0.0 (everybody on that network can use it).",
+			},
+		},
+		{
 			Code: "KFT114", Title: "the address does not answer", Layer: LayerComputer, Severity: Error,
 			Causes: []Symptom{NoAnswer}, Look: lookNoAnswer,
 			Page: Page{
@@ -164,6 +172,26 @@ func lookListener(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("nothing listens at %s: no port-forward is running there", hostPort(f.Aim.URL)),
 		locally("start one; it goes on in the background", f.forward()+" &"), s.wire())
+}
+
+// lookElsewhere tells by the environment that this shell is inside of another
+// machine.
+func lookElsewhere(_ context.Context, f *Facts) Result {
+	s := f.ownSighting(RefusedHere)
+	if s == nil || !isLoopback(f.Aim.URL.Hostname()) {
+		return passed("something listens there, or no address of this computer was named")
+	}
+	where := ""
+	for _, sign := range [][2]string{{"WSL_DISTRO_NAME", "in WSL"}, {"SSH_CONNECTION", "at the end of SSH"}, {"container", "in a container"}, {"KUBERNETES_SERVICE_HOST", "in a pod"}} {
+		if f.Computer.Env(sign[0]) != "" {
+			where = sign[1]
+			break
+		}
+	}
+	if where == "" {
+		return passed("this shell runs on the computer itself")
+	}
+	return found("this shell runs "+where+": a port-forward on the other side is not there for it", locally("start port-forward and client on the same side", f.forward()+" &"), s.wire()).as(probably)
 }
 
 func lookNoAnswer(_ context.Context, f *Facts) Result {

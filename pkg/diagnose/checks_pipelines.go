@@ -2,6 +2,9 @@ package diagnose
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 )
 
 func pipelinesChecks() []Check {
@@ -29,7 +32,70 @@ func pipelinesChecks() []Check {
 				Heals: "Check the VirtualService ml-pipeline-ui in namespace kubeflow.",
 			},
 		},
+		{
+			Code: "KFT906", Title: "the user's name and the profile's owner differ in case", Layer: LayerPipelines, Severity: Warning, Causes: []Symptom{SessionDenied}, Look: profileLook(lookCase),
+			Page: Page{
+				Means: "Kubeflow compares names to the letter. A profile that was made for User@example.com is not user@example.com's.",
+				Shows: []Shown{{"kfp", "PermissionDenied: User 'user@example.com' is not authorized with reason: …", "read in kubeflow/pipelines"}},
+				Heals: "Write the name into the profile as the login says it.",
+			},
+		},
+		{
+			Code: "KFT905", Title: "the user has no profile", Layer: LayerPipelines, Severity: Warning, Causes: []Symptom{SessionDenied}, Needs: []string{"KFT906"}, Look: profileLook(lookProfile),
+			Page: Page{
+				Means: "In Kubeflow a user works in namespaces that are made for profiles. A user who owns none, and whom nobody shares one with, sees nothing.",
+				Shows: []Shown{{"kfp", "PermissionDenied: User 'user@example.com' is not authorized with reason: …", "read in kubeflow/pipelines"}},
+				Heals: "Make a profile for the user, or share one: Manage Contributors on Kubeflow's dashboard.",
+			},
+		},
 	}
+}
+
+// user is who Kubeflow takes the session for, "" where that is not known.
+func (s *SessionFacts) user() string {
+	if s.User == nil || s.User.Err != nil || s.User.Status != 200 {
+		return ""
+	}
+	return jsonString(s.User.Body, "email")
+}
+
+// profileLook judges the session's user against the owners of profiles.
+func profileLook(look func(user string, owners []string) Result) func(context.Context, *Facts) Result {
+	return func(_ context.Context, f *Facts) Result {
+		s, why := f.given()
+		switch {
+		case s == nil:
+			return *why
+		case s.user() == "":
+			return skipped("who the session is of is not known")
+		case f.Objects == nil:
+			return skipped("no cluster was asked for")
+		case f.Objects.Profiles.Absent():
+			return skipped("this cluster has no profiles")
+		case !f.Objects.Profiles.OK():
+			return unknown(f.Objects.Profiles.Err)
+		}
+		return look(s.user(), f.Objects.Profiles.Value)
+	}
+}
+
+func lookCase(user string, owners []string) Result {
+	for _, owner := range owners {
+		if owner != user && strings.EqualFold(owner, user) {
+			return found(fmt.Sprintf("the profile's owner is %s, and the login says %s: Kubeflow takes them for two people", owner, user),
+				byAdmin("write the name into the profile as the login says it", "kubectl get profiles.kubeflow.org"),
+				evidence("Profiles", "spec.owner.name", owner), evidence("the session", "email", user))
+		}
+	}
+	return passed("no owner differs in case alone")
+}
+
+func lookProfile(user string, owners []string) Result {
+	if slices.Contains(owners, user) {
+		return passed(user + " owns a profile")
+	}
+	return found("no profile is owned by "+user+": without being a contributor to another one, the user sees no namespace",
+		byAdmin("make a profile, or let its owner share one", "kubectl get profiles.kubeflow.org"), evidence("Profiles", "spec.owner.name", fmt.Sprintf("%d others", len(owners))))
 }
 
 func lookPipelines(_ context.Context, f *Facts) Result {

@@ -97,5 +97,5 @@ func lookPortRefused(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("the ports are open")
 	}
-	return found("nothing listens on the port inside the gateway pod", byAdmin("see what is wrong: this shows what istiod says of the Gateway", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire()).as(probably)
+	return found("nothing listens on the port inside the gateway pod", byAdmin("see what is wrong: this shows what istiod says of the Gateway", "kubectl -n istio-system logs deployment/istiod --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
 }

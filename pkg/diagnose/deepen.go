@@ -22,6 +22,9 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	}
 	f.Objects.MayForward = Known[bool]{Err: errNotAsked}
 	f.Objects.GatewayReadsSecrets = Known[bool]{Err: errNotAsked}
+	if f.sees(HandshakeCut, PortRefused, PodsDiffer, BadToken) || f.sees(NoAnswer) && f.hasTunnel() {
+		f.Log = istiodLog(ctx, o.Cluster, f.Objects)
+	}
 	if f.sees(NoTunnel) {
 		f.Objects.MayForward = mayForward(ctx, o.Cluster, f.Objects)
 	}

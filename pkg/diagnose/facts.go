@@ -14,6 +14,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/clienttrust"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
@@ -47,6 +48,9 @@ type Facts struct {
 	Roads []*Road
 	// Session is what a session's requests were answered; nil where none was given.
 	Session *SessionFacts
+	// Log is what istiod's log says of known causes; asked only where a symptom
+	// makes it worth asking.
+	Log Known[[]pasted.Meaning]
 	// Seen are the symptoms, in the order of the road.
 	Seen []Sighting
 
@@ -121,6 +125,8 @@ type Objects struct {
 	// Proxy and Dex are the parts of the login, and Login how they are set up.
 	Proxy, Dex Part
 	Login      LoginFacts
+	// Profiles are the owners of Kubeflow's profiles; read only with a session.
+	Profiles Known[[]string]
 	// Pipelines is the pipelines API; read only where it is asked for.
 	Pipelines Part
 	// MayForward tells whether the user may open tunnels; asked only where one failed.

@@ -99,6 +99,10 @@ func (r reader) objects() *Objects {
 	group.Go(func() { o.Gateways = r.gateways(o.Name, version) })
 	group.Go(func() { o.VirtualServices = r.list(networkingGroup, version, "virtualservices", metav1.NamespaceAll) })
 	group.Go(func() { o.Login = r.login(o) })
+	o.Profiles = Known[[]string]{Err: errNotAsked}
+	if r.options.CookieFile != "" {
+		group.Go(func() { o.Profiles = r.profileOwners() })
+	}
 	if r.options.aim().wantsSession() {
 		group.Go(func() { o.Pipelines = r.part("kubeflow", "ml-pipeline", "app=ml-pipeline") })
 	}

@@ -83,7 +83,7 @@ func run(ctx context.Context, check Check, facts *Facts, ended map[string]Status
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	result := check.Look(ctx, facts)
+	result := facts.byLog(&check, check.Look(ctx, facts))
 	if f := result.Finding; f != nil {
 		f.Code, f.Title, f.URL, f.check = check.Code, check.Title, pageURL(check.Code), &check
 		if f.Severity == "" {

@@ -1,0 +1,70 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
+)
+
+// What is read of istiod's log, and only where a symptom asks for it.
+const (
+	logSeconds = int64(15 * 60)
+	logLines   = int64(2000)
+	logBytes   = int64(256 << 10)
+)
+
+// istiodLog reads what the log of istiod says of known causes. Of its lines only
+// the words that were recognised are kept.
+func istiodLog(ctx context.Context, c *cluster.Cluster, o *Objects) Known[[]pasted.Meaning] {
+	for i := range o.Pods.Value {
+		pod := &o.Pods.Value[i]
+		if pod.Labels["app"] != "istiod" || !isReady(pod) {
+			continue
+		}
+		seconds, lines, limit := logSeconds, logLines, logBytes
+		text, err := c.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+			SinceSeconds: &seconds, TailLines: &lines, LimitBytes: &limit,
+		}).DoRaw(ctx)
+		if err != nil {
+			return Known[[]pasted.Meaning]{Err: cluster.Explain(err, "read the log of Pod %s", objectName(pod))}
+		}
+		return Known[[]pasted.Meaning]{Value: pasted.Read(text).Meanings}
+	}
+	return Known[[]pasted.Meaning]{Err: errNotAsked}
+}
+
+// logSays is what istiod's log says of a finding, nil for nothing.
+func (f *Facts) logSays(code string) *pasted.Meaning {
+	for i := range f.Log.Value {
+		m := &f.Log.Value[i]
+		if len(m.Codes) > 0 && m.Codes[0] == code {
+			return m
+		}
+	}
+	return nil
+}
+
+// logEvidence are the lines that speak of the causes of a symptom.
+func (f *Facts) logEvidence() []Evidence {
+	var list []Evidence
+	for _, m := range f.Log.Value {
+		list = append(list, evidence("the log of istiod", "", fmt.Sprintf("%s (%s)", m.Quote, m.Says)))
+	}
+	return slices.Clip(list)
+}
+
+// byLog finds by istiod's own words what could not be read: a text decides
+// nothing, so that the finding is likely.
+func (f *Facts) byLog(c *Check, r Result) Result {
+	m := f.logSays(c.Code)
+	if r.Status != Unknown || m == nil {
+		return r
+	}
+	return found("istiod says so, and what decides may not be read: "+m.Says, byAdmin("an admin sees more with the same command", f.program()+" diagnose"+f.flags()),
+		evidence("the log of istiod", "", m.Quote), evidence("what decides", "", r.Detail)).as(probably)
+}
