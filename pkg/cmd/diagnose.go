@@ -36,6 +36,8 @@ type diagnoseOptions struct {
 	skip       []string
 	noSecrets  bool
 	watch      bool
+	// sentHeader tells that a pasted request carried an Authorization header.
+	sentHeader bool
 	clients    bool
 }
 
@@ -202,7 +204,7 @@ func (o *diagnoseOptions) options(ctx context.Context) (options diagnose.Options
 	home, _ := os.UserHomeDir()
 	options = diagnose.Options{
 		Gateway: target, URL: address, Host: o.host, Expect: expect, CAFile: o.caFile, CookieFile: o.cookieFile,
-		NoSecrets: o.noSecrets, Skip: o.skip, Program: f.Name, Env: f.Env, ReadFile: os.ReadFile, Home: home, Now: f.Now,
+		NoSecrets: o.noSecrets, SentHeader: o.sentHeader, Skip: o.skip, Program: f.Name, Env: f.Env, ReadFile: os.ReadFile, Home: home, Now: f.Now,
 		LookPath: exec.LookPath, RunClients: o.clients,
 		ClusterWanted: address == nil,
 	}

@@ -47,6 +47,7 @@ func (o *diagnoseOptions) explainText(ctx context.Context) error {
 		o.address = reading.URL.String()
 	}
 	var result error
+	o.sentHeader = reading.Authorization
 	if report.Diagnosis, err = o.look(ctx, reading.URL); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type Aim struct {
 	Host string
 	// HasSession tells that the user gave a session to test.
 	HasSession bool
+	// SentHeader tells that the user's request carried an Authorization header, as
+	// a pasted text shows.
+	SentHeader bool
 }
 
 // wantsHTTPS tells that HTTPS must work.

@@ -241,7 +241,9 @@ func requestAuthentication(issuer string) *unstructured.Unstructured {
 	return testutil.Object("security.istio.io/v1beta1", "RequestAuthentication", "istio-system", "dex-jwt", map[string]any{
 		"spec": map[string]any{
 			"selector": map[string]any{"matchLabels": map[string]any{"app": "istio-ingressgateway"}},
-			"jwtRules": []any{map[string]any{"issuer": issuer}},
+			"jwtRules": []any{map[string]any{
+				"issuer": issuer, "outputClaimToHeaders": []any{map[string]any{"claim": "email", "header": "kubeflow-userid"}},
+			}},
 		},
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
 )
 
 // What Istio and Envoy say themselves.
@@ -28,6 +30,14 @@ func allSay(a *Answer) change {
 func httpExamples() []example {
 	return []example{
 		finds("KFT601", "denies requests for localhost", allSay(rbacDenied)),
+		finds("KFT602", "every such request", func(f *Facts) { f.Aim.SentHeader, f.Roads[0].Header = true, rbacDenied }),
+		clears("KFT602", Passed, func(f *Facts) { f.Aim.SentHeader = true }),
+		clears("KFT602", Skipped),
+		finds("KFT603", "none of Kubeflow's own", allSay(rbacDenied), func(f *Facts) {
+			f.Objects.Policies.Value = append(f.Objects.Policies.Value, *policy("deny-all", "DENY", nil))
+		}),
+		clears("KFT603", Passed, allSay(rbacDenied)),
+		clears("KFT603", Passed),
 		clears("KFT601", Passed),
 		finds("KFT604", "no VirtualService leads anywhere", allSay(noRoute)),
 		clears("KFT604", Passed),
@@ -198,6 +208,16 @@ func sessionExamples() []example {
 			f.Objects.Pipelines.Pods.Value = nil
 		}),
 		clears("KFT901", Passed, given(whole, well)),
+		finds("KFT904", "see no user", func(f *Facts) {
+			rules, _, _ := unstructured.NestedSlice(f.Objects.RequestAuthentications.Value[0].Object, "spec", "jwtRules")
+			delete(rules[0].(map[string]any), "outputClaimToHeaders")
+			_ = unstructured.SetNestedSlice(f.Objects.RequestAuthentications.Value[0].Object, rules, "spec", "jwtRules")
+		}),
+		clears("KFT904", Passed),
+		finds("KFT713", "had not verified", func(f *Facts) {
+			f.LoginLog = ok(pasted.Read([]byte(`email in id_token (user@example.com) isn't verified`)).Meanings)
+		}),
+		clears("KFT713", Passed, func(f *Facts) { f.LoginLog = ok[[]pasted.Meaning](nil) }),
 		finds("KFT906", "two people", given(whole, well), as("user@example.com"), owners("User@example.com")),
 		clears("KFT906", Passed, given(whole, well), as("user@example.com"), owners("user@example.com", "other@example.com")),
 		finds("KFT905", "no profile is owned", given(whole, well), as("user@example.com"), owners("other@example.com")),

@@ -83,7 +83,7 @@ func lookIstiod(_ context.Context, f *Facts) Result {
 	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n istio-system describe pods -l app=istiod")
 	cause := "no pod of istiod is ready"
 	if seen == 0 {
-		cause, fix = "there is no pod of istiod", runs("starts one", "kubectl -n istio-system scale deployment istiod --replicas=1", "kubectl -n istio-system rollout status deployment istiod --timeout=60s")
+		cause, fix = "there is no pod of istiod", f.Objects.Istiod.starts("istio-system")
 	}
-	return found(cause+": what changes does not reach the gateway", fix, evidence("Pods app=istiod in istio-system", "", itoa(seen)+", none ready"))
+	return found(cause+": what changes does not reach the gateway", fix, append([]Evidence{evidence("Pods app=istiod in istio-system", "", itoa(seen)+", none ready")}, f.Objects.Istiod.evidence()...)...)
 }

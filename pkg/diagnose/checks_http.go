@@ -3,6 +3,8 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +24,26 @@ func httpChecks() []Check {
 				Means: "The answer sends the client to https, where the same answer waits.",
 				Shows: []Shown{{"browser", "ERR_TOO_MANY_REDIRECTS", "not checked"}},
 				Heals: "Turn httpsRedirect off in the Gateway, or let the load balancer pass TLS through.",
+			},
+		},
+		{
+			Code: "KFT602", Title: "an Authorization header passes by the login, and holds no token that the gateway takes", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied}, Look: lookSentHeader,
+			Page: Page{
+				Means: "Kubeflow's policy sends requests with an Authorization header past the login: programs bring a token in it. With anything else in it (curl -u, .netrc, a token of somebody else) the gateway refuses, whether a session comes along or not.",
+				Shows: []Shown{
+					{"curl -u", "RBAC: access denied", "measured with Istio 1.31-dev"},
+					{"curl", "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections", "measured with Istio 1.31-dev"},
+					{"curl", "Jwt issuer is not configured", "measured with Istio 1.31-dev"},
+				},
+				Heals: "Leave the header out and send the session's cookie: curl -K <(kubectl kftls cookie -o curl) URL; or send a token that this Kubeflow takes: kubectl kftls token",
+			},
+		},
+		{
+			Code: "KFT603", Title: "an AuthorizationPolicy denies", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied, SessionDenied}, Needs: []string{"KFT704", "KFT718"}, Look: lookForeignPolicy,
+			Page: Page{
+				Means: "A policy that is none of Kubeflow's own selects the gateway pods and denies the request, or allows others alone.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "See what it says: kubectl -n istio-system get authorizationpolicy NAME -o yaml",
 			},
 		},
 		{
@@ -80,12 +102,64 @@ func lookLoop(_ context.Context, f *Facts) Result {
 	return found("the answer leads to https, where the same answer waits", byAdmin("turn httpsRedirect off in the Gateway, or let the load balancer pass TLS through"), s.wire()).as(probably)
 }
 
+// lookSentHeader speaks where the user's request is known to have carried the
+// header; a diagnosis sends a value that is no token, and sees what becomes of it.
+func lookSentHeader(_ context.Context, f *Facts) Result {
+	if !f.Aim.SentHeader {
+		return skipped("no request with an Authorization header was shown")
+	}
+	for _, r := range f.Roads {
+		if r.Header == nil || r.Header.Err != nil {
+			continue
+		}
+		if r.Header.Status == http.StatusForbidden || r.Header.Status == http.StatusUnauthorized {
+			return found("the request carried an Authorization header, and this gateway refuses every such request that brings no token of its own",
+				runs("sends the session's cookie in its place", fmt.Sprintf("curl -K <(%s cookie -o curl) %s", f.program(), f.address())),
+				evidence(r.where(frontPath)+" with a header Authorization that is no token", "status", r.Header.line())).as(func(x *Finding) {
+				x.Confidence, x.observed = Likely, Denied
+				x.Fix.Kind = FixLocal
+			})
+		}
+	}
+	return passed("such requests are not refused here")
+}
+
+// kubeflowPolicies are the policies of Kubeflow's manifests for its gateway.
+var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingressgateway-require-jwt", "istio-ingressgateway", "global-deny-all"}
+
+func lookForeignPolicy(_ context.Context, f *Facts) Result {
+	s := f.sighting(SessionDenied, Denied)
+	switch {
+	case f.Objects == nil:
+		return skipped("no cluster was asked for")
+	case s == nil:
+		return passed("nothing was denied")
+	case !f.Objects.Policies.OK():
+		return unknown(f.Objects.Policies.Err)
+	}
+	for _, action := range []string{"DENY", "ALLOW", ""} {
+		for _, p := range f.Objects.policies(action) {
+			if slices.Contains(kubeflowPolicies, p.GetName()) {
+				continue
+			}
+			shown := action
+			if shown == "" {
+				shown = "ALLOW (no action is written)"
+			}
+			return found(fmt.Sprintf("AuthorizationPolicy %s, which is none of Kubeflow's own, acts on the gateway pods", objectName(p)),
+				byAdmin("see what it says, and let it admit the request", fmt.Sprintf("kubectl -n %s get authorizationpolicy %s -o yaml", p.GetNamespace(), p.GetName())),
+				evidence("AuthorizationPolicy "+objectName(p), "spec.action", shown), s.wire()).as(probably)
+		}
+	}
+	return passed("no other policies act on the gateway pods")
+}
+
 func lookDeniedRoute(_ context.Context, f *Facts) Result {
 	s := f.sighting(Denied)
 	if s == nil {
 		return passed("nothing was denied")
 	}
-	if f.foundBefore("KFT704", "KFT718", "KFT310", "KFT312") {
+	if f.foundBefore("KFT602", "KFT603", "KFT704", "KFT718", "KFT310", "KFT312") {
 		return skipped("another cause was found")
 	}
 	return found(fmt.Sprintf("the gateway denies requests for %s that carry no session: it knows no route for that name", f.Aim.Host),

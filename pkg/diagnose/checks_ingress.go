@@ -177,7 +177,7 @@ func lookPods(_ context.Context, f *Facts) Result {
 	fix := byAdmin("see why no pod is ready, and mend that", fmt.Sprintf("kubectl -n %s describe pods -l %s", service.Namespace, labels.Set(service.Spec.Selector)))
 	if len(ev) == 0 {
 		ev = append(ev, evidence("Pods of "+objectName(service), "", "none"))
-		fix = runs("starts one", "kubectl -n "+service.Namespace+" scale deployment istio-ingressgateway --replicas=1")
+		ev, fix = append(ev, f.Objects.Gatewayer.evidence()...), f.Objects.Gatewayer.starts(service.Namespace)
 	}
 	return found("no gateway pod is ready: "+state, fix, ev...)
 }

@@ -106,6 +106,22 @@ func loginObjectChecks() []Check {
 			},
 		},
 		{
+			Code: "KFT713", Title: "the provider does not verify e-mail addresses, and oauth2-proxy wants it", Layer: LayerLogin, Severity: Error, Causes: []Symptom{LoginBreaks}, Look: lookUnverified,
+			Page: Page{
+				Means: "oauth2-proxy refuses a login whose token says that the e-mail address was not verified, unless insecure_oidc_allow_unverified_email is set.",
+				Shows: []Shown{{"oauth2-proxy", "email in id_token (…) isn't verified", "measured with oauth2-proxy 7.8.1"}},
+				Heals: "Let the provider verify addresses, or set insecure_oidc_allow_unverified_email = true in oauth2-proxy's settings and restart it.",
+			},
+		},
+		{
+			Code: "KFT904", Title: "the gateway does not tell Kubeflow who the user is", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{PipelinesOther}, Look: lookIdentity,
+			Page: Page{
+				Means: "Kubeflow's programs learn from the header kubeflow-userid who asks. The gateway's RequestAuthentication makes it of the token (outputClaimToHeaders), and this one does not.",
+				Shows: []Shown{{"kfp", "Request header error: there is no user identity header.", "read in kubeflow/pipelines"}},
+				Heals: "Apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again.",
+			},
+		},
+		{
 			Code: "KFT706", Title: "a part of the login was not restarted after its settings changed", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{DexRefuses, BadToken, LoginBreaks}, Look: lookStale,
 			Page: Page{
 				Means: "Dex and oauth2-proxy read their settings when they start. Settings that changed later are in force only after a restart.",
@@ -272,11 +288,7 @@ func (f *Facts) lookDown(p Part) Result {
 	}
 	if len(ev) == 0 {
 		ev = append(ev, evidence("Pods of "+p.Namespace+"/"+p.Name, "", "none"))
-		kind := "deployment "
-		if p.Name == "authservice" {
-			kind = "statefulset "
-		}
-		fix = runs("starts one", "kubectl -n "+p.Namespace+" scale "+kind+p.Name+" --replicas=1", "kubectl -n "+p.Namespace+" rollout status "+kind+p.Name+" --timeout=60s")
+		ev, fix = append(ev, p.Workload.evidence()...), p.Workload.starts(p.Namespace)
 	}
 	return found("no pod of "+p.Namespace+"/"+p.Name+" takes traffic", fix, ev...)
 }
@@ -388,6 +400,49 @@ func lookClientSecret(_ context.Context, f *Facts) Result {
 		byAdmin("write the same value into both (field client-secret in the Secret of namespace oauth2-proxy, OIDC_CLIENT_SECRET in auth/dex-oidc-client), then restart both",
 			"kubectl -n auth rollout restart deployment dex", "kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy"),
 		evidence("Secrets of oauth2-proxy and Dex", "client secret", "differ (compared in memory)")).as(itself(LoginBreaks))
+}
+
+// lookUnverified goes by oauth2-proxy's own words: what a provider says of an
+// address is in no object.
+func lookUnverified(_ context.Context, f *Facts) Result {
+	if !f.LoginLog.OK() {
+		return skipped("oauth2-proxy's log was not read: " + f.LoginLog.Err.Error())
+	}
+	for _, m := range f.LoginLog.Value {
+		if slices.Contains(m.Codes, "KFT713") {
+			return found("oauth2-proxy refused a login of the last minutes: the provider had not verified the e-mail address",
+				byAdmin("let the provider verify addresses, or set insecure_oidc_allow_unverified_email = true in oauth2-proxy's settings and restart it"),
+				evidence("the log of oauth2-proxy", "", m.Quote)).as(itself(LoginBreaks)).as(probably)
+		}
+	}
+	return passed("oauth2-proxy says nothing of it")
+}
+
+// lookIdentity looks for the rule that turns Dex's token into the user's name.
+func lookIdentity(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	issuer, _ := f.dexIssuer()
+	if issuer == "" || !f.Objects.RequestAuthentications.OK() {
+		return skipped("the rules for Dex's tokens are not known")
+	}
+	for i := range f.Objects.RequestAuthentications.Value {
+		r := &f.Objects.RequestAuthentications.Value[i]
+		rules, _, _ := unstructured.NestedSlice(r.Object, "spec", "jwtRules")
+		for _, entry := range rules {
+			rule, _ := entry.(map[string]any)
+			if rule["issuer"] != issuer || !f.Objects.selectsGateway(r) {
+				continue
+			}
+			if text := fmt.Sprint(rule["outputClaimToHeaders"]); !strings.Contains(text, "kubeflow-userid") {
+				return found("RequestAuthentication "+objectName(r)+" makes no header kubeflow-userid of Dex's tokens: Kubeflow's programs see no user",
+					byAdmin("apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again"), evidence("RequestAuthentication "+objectName(r), "spec.jwtRules[].outputClaimToHeaders", "no kubeflow-userid")).as(itself(PipelinesOther))
+			}
+			return passed("it becomes kubeflow-userid")
+		}
+	}
+	return skipped("there is no rule for Dex's tokens")
 }
 
 func lookStale(_ context.Context, f *Facts) Result {

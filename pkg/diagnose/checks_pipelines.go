@@ -111,8 +111,8 @@ func lookPipelines(_ context.Context, f *Facts) Result {
 	if f.Objects != nil {
 		p := f.Objects.Pipelines
 		if p.Pods.OK() && len(p.Pods.Value) == 0 {
-			fix = runs("starts it", "kubectl -n kubeflow scale deployment ml-pipeline --replicas=1", "kubectl -n kubeflow rollout status deployment ml-pipeline --timeout=60s")
-			ev = append(ev, evidence("Pods app=ml-pipeline in kubeflow", "", "none"))
+			fix = p.Workload.starts("kubeflow")
+			ev = append(append(ev, evidence("Pods app=ml-pipeline in kubeflow", "", "none")), p.Workload.evidence()...)
 		}
 	}
 	return found("the pipelines API does not answer behind the login", fix, ev...)

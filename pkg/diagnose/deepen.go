@@ -3,14 +3,18 @@ package diagnose
 import (
 	"context"
 	"errors"
+	"slices"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
 )
 
 var errNotAsked = errors.New("it was not asked for: nothing that was seen depends on it")
@@ -25,6 +29,12 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, PortRefused, PodsDiffer, BadToken) || f.sees(NoAnswer) && f.hasTunnel() {
 		f.Log = istiodLog(ctx, o.Cluster, f.Objects)
 	}
+	f.Objects.findWorkloads(ctx, o.Cluster)
+	f.LoginLog = Known[[]pasted.Meaning]{Err: errNotAsked}
+	if f.sees(NotLoggedIn) && f.Aim.wantsSession() {
+		f.Objects.findWorkloads(ctx, o.Cluster)
+		f.LoginLog = logOf(ctx, o.Cluster, f.Objects.Proxy.Pods.Value)
+	}
 	if f.sees(NoTunnel) {
 		f.Objects.MayForward = mayForward(ctx, o.Cluster, f.Objects)
 	}
@@ -34,6 +44,29 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) {
 		f.Objects.GatewayReadsSecrets = gatewayReadsSecrets(ctx, o.Cluster, f.Objects)
 	}
+}
+
+// findWorkloads looks for what makes pods that are not there.
+func (o *Objects) findWorkloads(ctx context.Context, c *cluster.Cluster) {
+	for _, p := range []*Part{&o.Proxy, &o.Dex, &o.Pipelines} {
+		if p.Service.OK() && p.Service.Value != nil && p.Pods.OK() && len(p.Pods.Value) == 0 {
+			p.Workload = workload(ctx, c, p.Namespace, p.Service.Value.Spec.Selector)
+		}
+	}
+	if !o.Ingress.OK() || !o.Pods.OK() {
+		return
+	}
+	service := o.Ingress.Value.Object
+	if !o.hasPod(service.Spec.Selector) {
+		o.Gatewayer = workload(ctx, c, service.Namespace, service.Spec.Selector)
+	}
+	if istiod := (labels.Set{"app": "istiod"}); !o.hasPod(istiod) {
+		o.Istiod = workload(ctx, c, service.Namespace, istiod)
+	}
+}
+
+func (o *Objects) hasPod(wanted labels.Set) bool {
+	return slices.ContainsFunc(o.Pods.Value, func(pod corev1.Pod) bool { return wanted.AsSelector().Matches(labels.Set(pod.Labels)) })
 }
 
 // certificates are cert-manager's in the namespace of the gateway pods; none where

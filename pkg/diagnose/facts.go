@@ -51,6 +51,8 @@ type Facts struct {
 	// Log is what istiod's log says of known causes; asked only where a symptom
 	// makes it worth asking.
 	Log Known[[]pasted.Meaning]
+	// LoginLog is oauth2-proxy's, where a login is wanted and none was made.
+	LoginLog Known[[]pasted.Meaning]
 	// Seen are the symptoms, in the order of the road.
 	Seen []Sighting
 
@@ -108,6 +110,9 @@ type Objects struct {
 	Ingress Known[*portforward.Service]
 	// Pods are those of the ingress Service's namespace: gateway and istiod.
 	Pods Known[[]corev1.Pod]
+	// Gatewayer and Istiod make the pods of gateway and istiod; looked for where
+	// there are none.
+	Gatewayer, Istiod *Workload
 	// CA is the ConfigMap of setup.
 	CA Known[*corev1.ConfigMap]
 
@@ -141,6 +146,8 @@ type Part struct {
 	Namespace, Name string
 	Service         Known[*corev1.Service]
 	Pods            Known[[]corev1.Pod]
+	// Workload makes the pods; looked for where there are none.
+	Workload *Workload
 }
 
 // Exists tells that the part is installed as far as one may see.

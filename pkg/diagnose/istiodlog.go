@@ -21,9 +21,15 @@ const (
 // istiodLog reads what the log of istiod says of known causes. Of its lines only
 // the words that were recognised are kept.
 func istiodLog(ctx context.Context, c *cluster.Cluster, o *Objects) Known[[]pasted.Meaning] {
-	for i := range o.Pods.Value {
-		pod := &o.Pods.Value[i]
-		if pod.Labels["app"] != "istiod" || !isReady(pod) {
+	istiods := slices.DeleteFunc(slices.Clone(o.Pods.Value), func(pod corev1.Pod) bool { return pod.Labels["app"] != "istiod" })
+	return logOf(ctx, c, istiods)
+}
+
+// logOf reads the log of the first ready pod.
+func logOf(ctx context.Context, c *cluster.Cluster, pods []corev1.Pod) Known[[]pasted.Meaning] {
+	for i := range pods {
+		pod := &pods[i]
+		if !isReady(pod) {
 			continue
 		}
 		seconds, lines, limit := logSeconds, logLines, logBytes

@@ -29,6 +29,8 @@ type Options struct {
 	Expect Expectation
 	// CAFile and CookieFile are to be tested, "" for none.
 	CAFile, CookieFile string
+	// SentHeader tells that a pasted request carried an Authorization header.
+	SentHeader bool
 	// NoSecrets reads no Secret.
 	NoSecrets bool
 	// Skip are codes of checks that are left out.
@@ -70,7 +72,7 @@ func (o Options) validate() error {
 
 // aim is what is asked for.
 func (o Options) aim() Aim {
-	a := Aim{Expect: o.Expect, URL: o.URL, Host: o.Host, HasSession: o.CookieFile != ""}
+	a := Aim{Expect: o.Expect, URL: o.URL, Host: o.Host, HasSession: o.CookieFile != "", SentHeader: o.SentHeader}
 	if a.Host == "" && o.URL != nil {
 		a.Host = o.URL.Hostname()
 	}

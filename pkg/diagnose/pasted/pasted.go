@@ -40,6 +40,8 @@ type Reading struct {
 	// URL is where the failing request went, without user, query and fragment;
 	// nil if the text does not tell.
 	URL *url.URL
+	// Authorization tells that the request carried a header of that name.
+	Authorization bool
 }
 
 // Read understands a pasted text: errors of curl, wget, git, Python, Go, Node,
@@ -54,7 +56,8 @@ func Read(pasted []byte) Reading {
 	slices.SortStableFunc(found, func(a, b match) int {
 		return cmp.Or(cmp.Compare(a.depth, b.depth), cmp.Compare(a.start, b.start))
 	})
-	return Reading{Meanings: meanings(found, sendsAuthorization(s, exchanges)), URL: findURL(s, exchanges)}
+	authorized := sendsAuthorization(s, exchanges)
+	return Reading{Meanings: meanings(found, authorized), URL: findURL(s, exchanges), Authorization: authorized}
 }
 
 // withoutEchoes leaves out what a status alone says where something says more.
