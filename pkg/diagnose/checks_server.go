@@ -216,7 +216,7 @@ func (f *Facts) edit(object *unstructured.Unstructured, text string) Fix {
 	if manager := managerOf(object); manager != "" {
 		return Fix{Kind: FixEdit, Text: fmt.Sprintf("%s, in what %s applies: it would undo an edit in the cluster", text, manager)}
 	}
-	return Fix{Kind: FixCommand, Text: text, Commands: []string{command}}
+	return byAdmin(text, command)
 }
 
 func editKind(object *unstructured.Unstructured) string {
