@@ -80,6 +80,9 @@ func New(flags Kubeconfig, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, configError(err)
 	}
+	if config, err = hideUser(config); err != nil {
+		return nil, configError(err)
+	}
 	c := &Cluster{Context: o.Context, Server: config.Host, clock: &serverClock{now: o.Now}}
 	raw, err := loader.RawConfig()
 	if err != nil {
@@ -141,7 +144,7 @@ func configError(err error) error {
 	if clientcmd.IsEmptyConfig(err) {
 		hint = "name a kubeconfig: export KUBECONFIG=FILE, or --kubeconfig FILE"
 	}
-	return fault.New(fault.Usage, hint, "read kubeconfig: %w", err)
+	return fault.New(fault.Usage, hint, "read kubeconfig: %w", withoutUser(err))
 }
 
 // GroupVersions returns the versions of an API group that the server serves,

@@ -298,7 +298,7 @@ func (f *Facts) dexIssuer() (issuer, source string) {
 	for _, r := range f.Roads {
 		if a := r.answer(dexPath); a != nil && a.Status == 200 {
 			if issuer := jsonString(a.Body, "issuer"); issuer != "" {
-				return issuer, r.where(dexPath)
+				return withoutUser(issuer), r.where(dexPath)
 			}
 		}
 	}
@@ -347,7 +347,7 @@ func (o *Objects) jwtIssuers() (issuers []string, name string) {
 		for _, entry := range rules {
 			rule, _ := entry.(map[string]any)
 			if issuer, _ := rule["issuer"].(string); issuer != "" {
-				issuers = append(issuers, issuer)
+				issuers = append(issuers, withoutUser(issuer))
 				if name == "" {
 					name = r.GetName()
 				}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -210,16 +211,30 @@ func issuers(object *unstructured.Unstructured) IssuerExcerpt {
 	return e
 }
 
-// bareURL is a URL without user, query and fragment.
+// bareURL is a URL without user, query and fragment, or an identifier that is none.
 func bareURL(text string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
 	u, err := url.Parse(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "(not a URL)"
-	case u.Opaque != "" || u.Host == "":
-		return u.Scheme + ":(no host)"
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// withoutUser is a URL without user and password. What is none is an identifier,
+// such as an e-mail address.
+func withoutUser(text string) string {
+	if !strings.Contains(text, "://") || !strings.Contains(text, "@") {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return "(not a URL)"
+	}
+	u.User = nil
+	return u.String()
 }
 
 func hostOf(text string) string {

@@ -38,10 +38,23 @@ func TestBareURL(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://dex.auth.svc.cluster.local:5556/dex": "http://dex.auth.svc.cluster.local:5556/dex",
 		"https://user:secret@dex/dex?a=secret#b":     "https://dex/dex",
-		"accounts.google.com":                        ":(no host)",
+		"accounts.google.com":                        "accounts.google.com",
 		"https://user:se%zzcret@dex":                 "(not a URL)",
 	} {
 		if got := bareURL(text); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWithoutUser(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://dex.auth.svc.cluster.local:5556/dex": "http://dex.auth.svc.cluster.local:5556/dex",
+		"https://user:secret@dex/dex?a=b":            "https://dex/dex?a=b",
+		"testing@secure.istio.io":                    "testing@secure.istio.io",
+		"https://user:se%zzcret@dex":                 "(not a URL)",
+	} {
+		if got := withoutUser(text); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

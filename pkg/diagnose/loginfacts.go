@@ -164,13 +164,15 @@ func dexSettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []
 		if text == "" || yaml.Unmarshal([]byte(text), &config) != nil {
 			continue
 		}
-		s := DexSettings{Issuer: config.Issuer, PasswordDB: config.EnablePasswordDB}
+		s := DexSettings{Issuer: withoutUser(config.Issuer), PasswordDB: config.EnablePasswordDB}
 		for _, connector := range config.Connectors {
 			s.Connectors = append(s.Connectors, connector.ID)
 			s.ConnectorTypes = append(s.ConnectorTypes, connector.Type)
 		}
 		for _, client := range config.StaticClients {
-			s.RedirectURIs = append(s.RedirectURIs, client.RedirectURIs...)
+			for _, uri := range client.RedirectURIs {
+				s.RedirectURIs = append(s.RedirectURIs, withoutUser(uri))
+			}
 		}
 		return Known[DexSettings]{Value: s}
 	}
@@ -188,7 +190,7 @@ func proxySettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names 
 			continue
 		}
 		return Known[ProxySettings]{Value: ProxySettings{
-			Issuer: setting(text, "oidc_issuer_url"), RedirectURL: setting(text, "redirect_url"), CookieName: setting(text, "cookie_name"),
+			Issuer: withoutUser(setting(text, "oidc_issuer_url")), RedirectURL: withoutUser(setting(text, "redirect_url")), CookieName: setting(text, "cookie_name"),
 			AllowUnverified: setting(text, "insecure_oidc_allow_unverified_email") == "true",
 		}}
 	}

@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/kftls/kubectl-kftls/pkg/session"
@@ -45,9 +47,29 @@ func (s *SessionFacts) ask(ctx context.Context, cookies []session.Cookie) {
 	header := http.Header{"Cookie": {session.Header(cookies)}}
 	var group sync.WaitGroup
 	for path, into := range map[string]**Answer{frontPath: &s.Front, healthPath: &s.Health, proxyPath: &s.User} {
-		group.Go(func() { *into = fetch(ctx, client, s.Via.Origin, path, header) })
+		group.Go(func() {
+			answer := fetch(ctx, client, s.Via.Origin, path, header)
+			answer.forget(cookies)
+			*into = answer
+		})
 	}
 	group.Wait()
+}
+
+// forget takes the session out of an answer: pages for debugging repeat what they
+// were asked with, and answers are quoted.
+func (a *Answer) forget(cookies []session.Cookie) {
+	for _, cookie := range cookies {
+		if cookie.Value == "" {
+			continue
+		}
+		a.Body = bytes.ReplaceAll(a.Body, []byte(cookie.Value), []byte("…"))
+		for _, values := range a.Header {
+			for i := range values {
+				values[i] = strings.ReplaceAll(values[i], cookie.Value, "…")
+			}
+		}
+	}
 }
 
 // observeSession tells what became of the session.
