@@ -97,22 +97,25 @@ func handshake(ctx context.Context, r *Road, raw net.Conn) (conn *tls.Conn, aske
 
 // classify tells failures of a handshake apart by their type.
 func (h *Handshake) classify(err error, asked bool) {
-	var (
-		record tls.RecordHeaderError
-		alert  tls.AlertError
-	)
+	var record tls.RecordHeaderError
 	wait, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.As(err, &record):
 		h.Plain = string(record.RecordHeader[:])
-	case asked && errors.As(err, &alert):
-		h.WantsClient = true
-	case errors.As(err, &alert):
+	case isAlert(err):
+		h.WantsClient = asked
 	case isNet && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		h.TimedOut = true
 	case isCut(err):
 		h.Cut = true
 	}
+}
+
+// isAlert tells that the other side refused with an alert. Over TCP crypto/tls
+// gives a net.OpError; its AlertError is QUIC's alone.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // isCut tells that the other side ended the connection.
