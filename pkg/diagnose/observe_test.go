@@ -165,32 +165,41 @@ func TestObserve(t *testing.T) {
 		with []change
 		want string // symptom!, with a mark where it is in the way
 	}{
-		"well":                                    {nil, "a login is wanted"},
-		"an answer is told once by road":          {[]change{to(local)}, "a login is wanted"},
+		"well":                           {nil, "a login is wanted"},
+		"an answer is told once by road": {[]change{to(local)}, "a login is wanted"},
 		"the dashboard is missing, a login stands": {[]change{says(frontPath, upstream)}, "503 by the gateway"},
-		"both do not answer":                      {[]change{allSay(upstream)}, "503 by the gateway!"},
-		"no HTTPS, expected":                      {[]change{each(isTLS, broken(Handshake{Err: errInPod}))}, "nothing listens on the gateway pod's port! / a login is wanted"},
-		"no HTTPS, of a server that stands":       {[]change{nothing, each(isTLS, broken(Handshake{Err: errInPod}))}, "nothing listens on the gateway pod's port! / a login is wanted"},
-		"the plain road, where HTTPS is expected": {[]change{each(func(r *Road) bool { return !r.TLS }, failed(errInPod))}, "nothing listens on the gateway pod's port / a login is wanted"},
+		"both do not answer":                       {[]change{allSay(upstream)}, "503 by the gateway!"},
+		"no HTTPS, expected":                       {[]change{each(isTLS, broken(Handshake{Err: errInPod}))}, "nothing listens on the gateway pod's port! / a login is wanted"},
+		"no HTTPS, of a server that stands":        {[]change{nothing, each(isTLS, broken(Handshake{Err: errInPod}))}, "nothing listens on the gateway pod's port! / a login is wanted"},
+		"the plain road, where HTTPS is expected":  {[]change{each(func(r *Road) bool { return !r.TLS }, failed(errInPod))}, "nothing listens on the gateway pod's port / a login is wanted"},
 		"untrusted, and nobody said whom to trust": {[]change{nothing, func(f *Facts) { f.Computer.Roots = nil }, serves(below(newCA("x")).chain()...)}, "the certificate's issuer is not trusted / a login is wanted"},
-		"untrusted, with a CA file":               {[]change{nothing, func(f *Facts) { f.Computer.CAFile = "ca.crt" }, serves(below(newCA("x")).chain()...)}, "the certificate's issuer is not trusted! / a login is wanted"},
-		"Dex and the auth proxy are down":         {[]change{says(dexPath, upstream), says(proxyPath, noHealthy)}, "a login is wanted / the auth proxy does not answer! / Dex does not answer!"},
-		"pods differ":                             {[]change{each(func(r *Road) bool { return r.Pod == "gateway-b" }, func(r *Road) { r.Handshake.Chain = below(ourCA).chain() })}, "gateway pods serve different certificates! / a login is wanted"},
-		"no kubeconfig, an address":               {[]change{to(local), withoutCluster, func(f *Facts) { f.Access.Err = fault.New(fault.Usage, "", "none") }}, "no cluster is named / a login is wanted"},
-		"the API server refuses":                  {[]change{func(f *Facts) { f.Objects.Istio = Known[[]string]{Err: fault.New(fault.Unauthorized, "", "no")}; f.Roads = nil }}, "the API server does not take the credentials!"},
-		"the API server is away":                  {[]change{func(f *Facts) { f.Objects.Istio = Known[[]string]{Err: fault.New(fault.Unreachable, "", "no")}; f.Roads = nil }}, "the API server does not answer!"},
-		"no ready pod":                            {[]change{func(f *Facts) { f.Objects.Ingress.Value.Pods, f.Roads = nil, nil }}, "no gateway pod to ask!"},
-		"no front door":                           {[]change{gateways(), func(f *Facts) { f.Roads = nil }}, "no front door of a Kubeflow is found!"},
-		"rights for nothing":                      {[]change{func(f *Facts) { f.Objects = &Objects{Istio: unread[[]string](), Ingress: unread[*ingressService](), Gateways: unread[[]unstructuredObject]()}; f.Roads = nil }}, ""},
-		"a session that is refused":               {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(403, "text/html", "<title>Sign In</title>"))}, "a login is wanted / the session is not accepted!"},
-		"a session that Dex must renew":           {[]change{given([]string{"authservice_session"}, answer(302, "", "", "Location", "/dex/auth?client_id=x"))}, "a login is wanted / the session is not accepted!"},
-		"a session whose token has expired":       {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(401, "text/plain", "Jwt is expired"))}, "a login is wanted / 401 Jwt …!"},
-		"a session that is too large":             {[]change{given([]string{"oauth2_proxy_kubeflow"}, tooLarge)}, "a login is wanted / headers are too large!"},
-		"a session and no auth proxy":             {[]change{given([]string{"oauth2_proxy_kubeflow"}, emptyDenied)}, "a login is wanted / 403 with an empty body!"},
-		"a session that is denied":                {[]change{given([]string{"oauth2_proxy_kubeflow"}, rbacDenied)}, "a login is wanted / the session's user is denied!"},
-		"a session and no pipelines":              {[]change{given([]string{"oauth2_proxy_kubeflow"}, upstream)}, "a login is wanted / the pipelines API does not answer!"},
-		"a session and a page":                    {[]change{given([]string{"oauth2_proxy_kubeflow"}, dashboard)}, "a login is wanted / the pipelines API answers something else!"},
-		"a session that gets no answer":           {[]change{given([]string{"oauth2_proxy_kubeflow"}, &Answer{Err: errReset})}, "a login is wanted"},
+		"untrusted, with a CA file":                {[]change{nothing, func(f *Facts) { f.Computer.CAFile = "ca.crt" }, serves(below(newCA("x")).chain()...)}, "the certificate's issuer is not trusted! / a login is wanted"},
+		"Dex and the auth proxy are down":          {[]change{says(dexPath, upstream), says(proxyPath, noHealthy)}, "a login is wanted / the auth proxy does not answer! / Dex does not answer!"},
+		"pods differ":                              {[]change{each(func(r *Road) bool { return r.Pod == "gateway-b" }, func(r *Road) { r.Handshake.Chain = below(ourCA).chain() })}, "gateway pods serve different certificates! / a login is wanted"},
+		"no kubeconfig, an address":                {[]change{to(local), withoutCluster, func(f *Facts) { f.Access.Err = fault.New(fault.Usage, "", "none") }}, "no cluster is named / a login is wanted"},
+		"the API server refuses": {[]change{func(f *Facts) {
+			f.Objects.Istio = Known[[]string]{Err: fault.New(fault.Unauthorized, "", "no")}
+			f.Roads = nil
+		}}, "the API server does not take the credentials!"},
+		"the API server is away": {[]change{func(f *Facts) {
+			f.Objects.Istio = Known[[]string]{Err: fault.New(fault.Unreachable, "", "no")}
+			f.Roads = nil
+		}}, "the API server does not answer!"},
+		"no ready pod":  {[]change{func(f *Facts) { f.Objects.Ingress.Value.Pods, f.Roads = nil, nil }}, "no gateway pod to ask!"},
+		"no front door": {[]change{gateways(), func(f *Facts) { f.Roads = nil }}, "no front door of a Kubeflow is found!"},
+		"rights for nothing": {[]change{func(f *Facts) {
+			f.Objects = &Objects{Istio: unread[[]string](), Ingress: unread[*ingressService](), Gateways: unread[[]unstructuredObject]()}
+			f.Roads = nil
+		}}, ""},
+		"a session that is refused":         {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(403, "text/html", "<title>Sign In</title>"))}, "a login is wanted / the session is not accepted!"},
+		"a session that Dex must renew":     {[]change{given([]string{"authservice_session"}, answer(302, "", "", "Location", "/dex/auth?client_id=x"))}, "a login is wanted / the session is not accepted!"},
+		"a session whose token has expired": {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(401, "text/plain", "Jwt is expired"))}, "a login is wanted / 401 Jwt …!"},
+		"a session that is too large":       {[]change{given([]string{"oauth2_proxy_kubeflow"}, tooLarge)}, "a login is wanted / headers are too large!"},
+		"a session and no auth proxy":       {[]change{given([]string{"oauth2_proxy_kubeflow"}, emptyDenied)}, "a login is wanted / 403 with an empty body!"},
+		"a session that is denied":          {[]change{given([]string{"oauth2_proxy_kubeflow"}, rbacDenied)}, "a login is wanted / the session's user is denied!"},
+		"a session and no pipelines":        {[]change{given([]string{"oauth2_proxy_kubeflow"}, upstream)}, "a login is wanted / the pipelines API does not answer!"},
+		"a session and a page":              {[]change{given([]string{"oauth2_proxy_kubeflow"}, dashboard)}, "a login is wanted / the pipelines API answers something else!"},
+		"a session that gets no answer":     {[]change{given([]string{"oauth2_proxy_kubeflow"}, &Answer{Err: errReset})}, "a login is wanted"},
 	} {
 		f := healthy(tc.with...)
 		var got []string
