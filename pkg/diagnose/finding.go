@@ -106,6 +106,18 @@ func byAdmin(text string, commands ...string) Fix {
 	return Fix{Kind: FixAdmin, Text: text, Commands: commands}
 }
 
+// quoted is a word for a POSIX shell: commands are pasted, and what they are made
+// of may be anybody's who can write a Gateway.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-._/:@%+=,", r))
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // longest is how much of a foreign text is shown.
 const longest = 300
 
