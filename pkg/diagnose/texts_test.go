@@ -8,6 +8,10 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/kftls/kubectl-kftls/internal/testutil"
 )
 
 func TestPlain(t *testing.T) {
@@ -210,4 +214,48 @@ func TestForeignTexts(t *testing.T) {
 	for _, s := range f.Seen {
 		clean(t, s.Text+s.Via)
 	}
+}
+
+// TestPastedCommands: whoever can write a Gateway does not get a word into the
+// shell of whoever pastes a fix.
+func TestPastedCommands(t *testing.T) {
+	const evil = `x'; touch owned; $(touch owned) "`
+	evilSecret := types.NamespacedName{Namespace: "istio-system", Name: evil}
+	for name, with := range map[string][]change{
+		"a mode":          {https(ours(tlsField("credentialName", evil), tlsField("mode", "MUTUAL"))), each(isTLS, broken(Handshake{Err: errReset, WantsClient: true}))},
+		"rights":          {https(ours(tlsField("credentialName", evil))), cut, func(f *Facts) { f.Objects.GatewayReadsSecrets = ok(false) }},
+		"a port's name":   {https(serverNamed(evil)), cut},
+		"a missing one":   {https(ours(tlsField("credentialName", evil))), cut, func(f *Facts) { f.Objects.Secrets[evilSecret] = absent[*SecretFacts]("x") }},
+		"another's hosts": {https(ours(hosts("a'b.example.com"))), cut},
+	} {
+		read := func(f *Facts) { f.Objects.Secrets[evilSecret] = ok(readSecret(tlsSecret(ourLeaf))) }
+		got, _ := healthy(append([]change{read}, with...)...).judged()
+		for _, x := range slices.Concat(got.findings, got.alsoNoticed) {
+			for _, command := range x.Fix.Commands {
+				if outside := unquotedParts(command); strings.Contains(outside, "owned") || strings.Contains(outside, "'") {
+					t.Errorf("%s: %s: %s", name, x.Code, command)
+				}
+			}
+		}
+	}
+	for word, want := range map[string]string{"": "''", "a-b.c/d": "a-b.c/d", "a b": "'a b'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "é": "'é'"} {
+		if got := quoted(word); got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
+	}
+}
+
+func serverNamed(name string) map[string]any {
+	return testutil.HTTPS(name, 443, "kftls-gateway", "kubeflow.example.com")
+}
+
+// unquotedParts is what a shell sees outside of single quotes.
+func unquotedParts(command string) string {
+	var out strings.Builder
+	for i, part := range strings.Split(strings.ReplaceAll(command, `\'`, ""), "'") {
+		if i%2 == 0 {
+			out.WriteString(part)
+		}
+	}
+	return out.String()
 }
