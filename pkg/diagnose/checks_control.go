@@ -52,7 +52,7 @@ func lookGatewayRights(_ context.Context, f *Facts) Result {
 	}
 	if _, name, why := f.servedSecret(); why == nil {
 		commands = append(commands, "sleep 61 # istiod keeps a refusal in mind for a minute",
-			fmt.Sprintf("kubectl -n %s annotate secret %s kftls.github.io/touched=\"$(date +%%s)\" --overwrite", name.Namespace, name.Name))
+			fmt.Sprintf("kubectl -n %s annotate secret %s kftls.github.io/touched=\"$(date +%%s)\" --overwrite", quoted(name.Namespace), quoted(name.Name)))
 	}
 	return found(fmt.Sprintf("ServiceAccount %s/%s of the gateway pods may not list Secrets, and istiod gives it no certificate", namespace, account),
 		runs("gives it the right that Kubeflow's manifests give, then has istiod look again", commands...),

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -262,7 +263,7 @@ func lookMode(_ context.Context, f *Facts) Result {
 	}
 	owner := f.Objects.ownerOf(server)
 	ev := serverEvidence(owner, server.Name, "tls.mode", server.Mode)
-	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":"`+server.CredentialName+`"}`, "the gateway ends TLS with the certificate, and wants none of the client")
+	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":`+strconv.Quote(server.CredentialName)+`}`, "the gateway ends TLS with the certificate, and wants none of the client")
 	switch server.Mode {
 	case "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL":
 		if f.sees(WantsClient) {

@@ -106,15 +106,32 @@ func byAdmin(text string, commands ...string) Fix {
 	return Fix{Kind: FixAdmin, Text: text, Commands: commands}
 }
 
+// quoted is a word for a POSIX shell: commands are pasted, and what they are made
+// of may be anybody's who can write a Gateway.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-._/:@%+=,", r))
+	}
+	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // longest is how much of a foreign text is shown.
 const longest = 300
 
-// plain is a text without control characters, in one line, cut where it is long.
-func plain(text string) string {
+// oneLine is a text without control characters, in one line.
+func oneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == ' '
 	}), " ")
-	text = strings.ToValidUTF8(text, "�")
+	return strings.ToValidUTF8(text, "�")
+}
+
+// plain is a text in one line, cut where it is long.
+func plain(text string) string {
+	text = oneLine(text)
 	if runes := []rune(text); len(runes) > longest {
 		return string(runes[:longest]) + "…"
 	}

@@ -73,11 +73,14 @@ func proxyFor(address *url.URL, env func(string) string) *url.URL {
 }
 
 // listed tells whether NO_PROXY names a host, as curl reads it: exact names,
-// suffixes, "*" for all.
+// suffixes, networks, "*" for all.
 func listed(list, host string) bool {
+	address, _ := netip.ParseAddr(host)
 	for entry := range strings.SplitSeq(list, ",") {
 		entry = strings.ToLower(strings.TrimSpace(entry))
-		entry, _, _ = strings.Cut(entry, "/")
+		if network, err := netip.ParsePrefix(entry); err == nil && network.Contains(address) {
+			return true
+		}
 		if entry == "*" || entry == host || entry != "" && strings.HasSuffix(host, "."+strings.TrimPrefix(entry, ".")) {
 			return true
 		}

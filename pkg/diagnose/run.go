@@ -92,10 +92,14 @@ func run(ctx context.Context, check Check, facts *Facts, ended map[string]Status
 		if f.Confidence == "" {
 			f.Confidence = Certain
 		}
-		f.Cause = plain(f.Cause)
+		f.Cause, f.Fix.Text = plain(f.Cause), oneLine(f.Fix.Text)
+		for i, command := range f.Fix.Commands {
+			f.Fix.Commands[i] = oneLine(command)
+		}
 		if check.KeepsOld && f.causes == nil && facts.servesOld() {
 			f.causes = append(slices.Clone(check.Causes), Untrusted, Expired, NotYetValid, WrongName, BadCertificate)
 		}
 	}
+	result.Detail = oneLine(result.Detail)
 	return result
 }

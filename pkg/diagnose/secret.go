@@ -48,8 +48,8 @@ var (
 	errNotRead   = errors.New("not read, as --no-secrets says")
 )
 
-// secretFields are the pairs of fields that istiod takes, the first first
-// (pilot/pkg/credentials/kube/secrets.go of istio/istio).
+// secretFields are the pairs of fields that istiod takes: the first that holds
+// something (pilot/pkg/credentials/kube/secrets.go of istio/istio).
 var secretFields = [][2]string{{"cert", "key"}, {"tls.crt", "tls.key"}}
 
 func readSecret(s *corev1.Secret) *SecretFacts {
@@ -58,13 +58,18 @@ func readSecret(s *corev1.Secret) *SecretFacts {
 	_, two := s.Data["cacert"]
 	f.HasCA = one || two
 	for _, pair := range secretFields {
-		_, hasCertificate := s.Data[pair[0]]
-		_, hasKey := s.Data[pair[1]]
-		if hasCertificate && hasKey {
+		certificate, hasCertificate := s.Data[pair[0]]
+		key, hasKey := s.Data[pair[1]]
+		isFull := len(certificate) > 0 && len(key) > 0
+		if hasCertificate && hasKey && (isFull || f.CertificateField == "") {
 			f.CertificateField, f.KeyField = pair[0], pair[1]
-			f.read(s.Data[pair[0]], s.Data[pair[1]])
+		}
+		if isFull {
 			break
 		}
+	}
+	if f.CertificateField != "" {
+		f.read(s.Data[f.CertificateField], s.Data[f.KeyField])
 	}
 	return f
 }

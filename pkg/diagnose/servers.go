@@ -81,5 +81,5 @@ func (f *Facts) patchServer(object *unstructured.Unstructured, server gateway.Se
 		change = fmt.Sprintf(`{"op":"remove","path":"/spec/servers/%d/%s"}`, at, field)
 	}
 	patch := fmt.Sprintf(`[{"op":"test","path":"/spec/servers/%d/port/name","value":%q},%s]`, at, server.Name, change)
-	return runs(text, fmt.Sprintf("kubectl -n %s patch %s %s --type=json -p '%s'", object.GetNamespace(), editKind(object), object.GetName(), patch))
+	return runs(text, fmt.Sprintf("kubectl -n %s patch %s %s --type=json -p %s", object.GetNamespace(), editKind(object), object.GetName(), quoted(patch)))
 }

@@ -30,7 +30,11 @@ func newClient(r *Road) *http.Transport {
 		MaxConnsPerHost:    len(wirePaths()) + 1,
 		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, _, err := handshake(ctx, r)
+			raw, err := r.dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			conn, _, err := handshake(ctx, r, raw)
 			return conn, err
 		},
 	}
@@ -38,7 +42,12 @@ func newClient(r *Road) *http.Transport {
 
 // shake makes the first connection and tells what became of it.
 func shake(ctx context.Context, r *Road) *Handshake {
-	conn, asked, err := handshake(ctx, r)
+	raw, err := r.dial(ctx)
+	if err != nil {
+		r.Dialled = err
+		return &Handshake{Err: err}
+	}
+	conn, asked, err := handshake(ctx, r, raw)
 	h := &Handshake{Err: err}
 	if conn != nil {
 		h.Chain = conn.ConnectionState().PeerCertificates
@@ -48,7 +57,7 @@ func shake(ctx context.Context, r *Road) *Handshake {
 		}
 		_ = conn.Close()
 	}
-	if err == nil || r.Dialled != nil {
+	if err == nil {
 		return h
 	}
 	h.classify(err, asked)
@@ -66,17 +75,11 @@ func awaitAlert(conn *tls.Conn) error {
 	return err
 }
 
-// handshake dials and shakes hands. asked tells that the server wants a client
-// certificate. An IP address is asked for without SNI, as every client does (RFC
-// 6066, section 3).
-func handshake(ctx context.Context, r *Road) (conn *tls.Conn, asked bool, err error) {
-	raw, err := r.dial(ctx)
-	if err != nil {
-		r.mu.Lock()
-		r.Dialled = err
-		r.mu.Unlock()
-		return nil, false, err
-	}
+// handshake shakes hands. asked tells that the server wants a client certificate.
+// An IP address is asked for without SNI, as every client does (RFC 6066, section
+// 3). It changes nothing of the road: a transport goes on with a dial that no
+// request waits for any more, and what becomes of that one tells nothing.
+func handshake(ctx context.Context, r *Road, raw net.Conn) (conn *tls.Conn, asked bool, err error) {
 	conn = tls.Client(raw, &tls.Config{
 		ServerName: r.Origin.Hostname(), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		InsecureSkipVerify: true, //nolint:gosec // the chain is the result; accepts judges it
@@ -94,22 +97,25 @@ func handshake(ctx context.Context, r *Road) (conn *tls.Conn, asked bool, err er
 
 // classify tells failures of a handshake apart by their type.
 func (h *Handshake) classify(err error, asked bool) {
-	var (
-		record tls.RecordHeaderError
-		alert  tls.AlertError
-	)
+	var record tls.RecordHeaderError
 	wait, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.As(err, &record):
 		h.Plain = string(record.RecordHeader[:])
-	case asked && errors.As(err, &alert):
-		h.WantsClient = true
-	case errors.As(err, &alert):
+	case isAlert(err):
+		h.WantsClient = asked
 	case isNet && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		h.TimedOut = true
 	case isCut(err):
 		h.Cut = true
 	}
+}
+
+// isAlert tells that the other side refused with an alert. Over TCP crypto/tls
+// gives a net.OpError; its AlertError is QUIC's alone.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // isCut tells that the other side ended the connection.
