@@ -55,12 +55,21 @@ func (f *Facts) trust(clients []clienttrust.Client) {
 		}
 		r.Handshake.Trust = accepts(chain, roots, host, f.Now)
 		if f.verdicts == nil && (r.Own || f.Aim.URL == nil) {
-			f.verdicts = clienttrust.Predict(clients, chain, host, f.Computer.CAFile, f.Now)
+			f.verdicts = clienttrust.Predict(clients, chain, host, f.caFile(), f.Now)
 		}
 		if r.Own && f.Computer.CAFile == "" && f.someoneAccepts() {
 			r.Handshake.Trust = nil
 		}
 	}
+}
+
+// caFile is the CA file that fixes point clients to: the given one, or the one that
+// healTrust writes, where setup published a CA.
+func (f *Facts) caFile() string {
+	if f.Computer.CAFile == "" && f.Objects != nil && f.Objects.CA.OK() && f.Objects.CA.Value != nil {
+		return "ca.crt"
+	}
+	return f.Computer.CAFile
 }
 
 // someoneAccepts tells whether a client of this computer takes the certificate as
