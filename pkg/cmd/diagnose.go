@@ -153,7 +153,9 @@ func (o *diagnoseOptions) run(ctx context.Context) error {
 	}
 	defer done()
 	for {
+		step := o.factory.UI.Step("Look at this computer, the cluster and the wire")
 		d, err := diagnose.Run(ctx, options, nil)
+		step.Clear()
 		if err != nil {
 			return err
 		}

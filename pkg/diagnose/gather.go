@@ -108,6 +108,9 @@ func (r reader) objects() *Objects {
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()
+	if o.Ingress.Absent() {
+		r.findIngress(o)
+	}
 	o.assemble()
 	if !o.Proxy.Exists() { // the era before oauth2-proxy
 		if auth := r.part(system, "authservice", "app=authservice"); auth.Exists() {
@@ -116,6 +119,31 @@ func (r reader) objects() *Objects {
 	}
 	r.secrets(o)
 	return o
+}
+
+// findIngress looks for the Service of a gateway that does not bear Kubeflow's
+// usual name, by the pods that the Gateway selects; with it goes what is in its
+// namespace.
+func (r reader) findIngress(o *Objects) {
+	for i := range o.Gateways.Value {
+		if objectName(&o.Gateways.Value[i]) != o.Name.String() {
+			continue
+		}
+		ingress, err := gateway.IngressOf(r.ctx, r.cluster, &o.Gateways.Value[i])
+		if err != nil {
+			return // the usual one is what is missing
+		}
+		o.Ingress = Known[*portforward.Service]{Value: ingress}
+		namespace := ingress.Object.Namespace
+		if namespace == gateway.KubeflowIngress.Namespace {
+			return
+		}
+		o.Pods.Value = append(o.Pods.Value, r.pods(namespace).Value...)
+		o.Policies.Value = append(o.Policies.Value, r.list(securityGroup, securityVersion, "authorizationpolicies", namespace).Value...)
+		o.RequestAuthentications.Value = append(o.RequestAuthentications.Value, r.list(securityGroup, securityVersion, "requestauthentications", namespace).Value...)
+		o.EnvoyFilters.Value = append(o.EnvoyFilters.Value, r.list(networkingGroup, "v1alpha3", "envoyfilters", namespace).Value...)
+		return
+	}
 }
 
 // assemble makes the front door of what was read, as far as it goes.

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
@@ -54,6 +55,18 @@ func (f *finder) requirePods() error {
 	return fault.New(fault.NoReadyPod,
 		fmt.Sprintf("kubectl -n %s get pods -l %s", namespace, labels.FormatLabels(wanted)),
 		"no gateway pod behind Service %s is ready: %s", f.door.ServiceName(), state)
+}
+
+// IngressOf finds the Service in front of the pods that a Gateway selects, where
+// it does not bear Kubeflow's usual name. Errors are *fault.Error of reason
+// NotFound, NoReadyPod and those of cluster.Explain.
+func IngressOf(ctx context.Context, c *cluster.Cluster, object *unstructured.Unstructured) (*portforward.Service, error) {
+	f := finder{cluster: c, door: &FrontDoor{Gateway: object}}
+	service, err := f.serviceByPods(ctx, selector(object))
+	if err != nil {
+		return nil, err
+	}
+	return portforward.Resolve(ctx, c.Core, c.Discovery, service.Namespace, service.Name)
 }
 
 // serviceByPods finds the gateway pods by the Gateway's selector, and a

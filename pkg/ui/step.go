@@ -33,6 +33,16 @@ func (s *Step) Fail(detail string) { s.end(s.ui.Symbol("✗", "failed"), "31", d
 // Skip ends the step as one that had nothing to do.
 func (s *Step) Skip(detail string) { s.end(s.ui.Symbol("–", "-"), "2", detail) }
 
+// Clear ends the step and leaves nothing of it: the result speaks for itself.
+func (s *Step) Clear() {
+	s.ui.mu.Lock()
+	defer s.ui.mu.Unlock()
+	if s.ui.current == s {
+		s.ui.erase()
+		s.ui.current = nil
+	}
+}
+
 func (s *Step) end(symbol, code, detail string) {
 	u := s.ui
 	u.mu.Lock()
