@@ -57,7 +57,7 @@ func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnos
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
 		Healthy: !slices.ContainsFunc(facts.Seen, func(s Sighting) bool { return s.Failure }),
-		Seconds: took.Round(time.Millisecond).Seconds(), Road: facts.road(),
+		Seconds: took.Round(time.Millisecond).Seconds(), Checks: []CheckReport{}, Road: facts.road(),
 	}
 	for _, o := range outcomes {
 		d.Checks = append(d.Checks, CheckReport{
