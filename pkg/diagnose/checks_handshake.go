@@ -26,7 +26,7 @@ func handshakeChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT609", Title: "what stands in front of the gateway does not pass connections on as they are", Layer: LayerTLS, Severity: Error,
+			Code: "KFT609", Title: "what stands in front of the gateway does not pass connections on as they are", Layer: LayerHTTP, Severity: Error,
 			Causes: []Symptom{HandshakeCut, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown}, Look: lookLoadBalancer,
 			Page: Page{
 				Means: "The gateway itself answers well through the tunnel, and the address does not: a load balancer in between ends TLS with a certificate of its own, puts the PROXY protocol in front, or leads elsewhere.",

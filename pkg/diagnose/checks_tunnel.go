@@ -8,7 +8,7 @@ import (
 func tunnelChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT205", Title: "something in front of the API server refuses the tunnel", Layer: LayerTunnel, Severity: Error,
+			Code: "KFT205", Title: "something in front of the API server refuses the tunnel", Layer: LayerAccess, Severity: Error,
 			Causes: []Symptom{NoTunnel}, Needs: []string{"KFT204", "KFT315"}, Look: lookUpgrade,
 			Page: Page{
 				Means: "A tunnel is an upgrade of a connection to the API server, to WebSocket or SPDY. A proxy or load balancer in front of the API server may know neither.",

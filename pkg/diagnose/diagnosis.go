@@ -62,7 +62,7 @@ func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnos
 		APIVersion: gateway.APIVersion, Kind: "Diagnosis",
 		Expect: facts.Aim.Expect, Via: facts.via(),
 		Findings: notNil(result.findings), AlsoNoticed: notNil(result.alsoNoticed), Sightings: notNil(facts.Seen),
-		Clients: facts.clientReports(),
+		Clients: facts.clientReports(), Checks: []CheckReport{},
 		Seconds: took.Round(time.Millisecond).Seconds(), Road: facts.road(),
 	}
 	d.Healthy = len(facts.Roads) > 0 && !d.Worst().AtLeast(Error) &&

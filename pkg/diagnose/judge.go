@@ -59,7 +59,7 @@ func explained(f Finding, seen []Sighting) []Symptom {
 	if causes == nil {
 		causes = f.check.Causes
 	}
-	var symptoms []Symptom
+	symptoms := []Symptom{} // a list in JSON, too
 	for _, s := range seen {
 		if slices.Contains(causes, s.Symptom) && !slices.Contains(symptoms, s.Symptom) {
 			symptoms = append(symptoms, s.Symptom)
