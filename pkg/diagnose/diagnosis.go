@@ -82,10 +82,10 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// Looked tells that there was something to look at: an address, or a cluster that
-// answered.
+// Looked tells that there was something to look at: a road, or a cluster whose
+// objects say what is wrong. Who may read nothing has looked at nothing.
 func (d *Diagnosis) Looked() bool {
-	return len(d.Via) > 0 || !slices.ContainsFunc(d.Sightings, func(s Sighting) bool {
+	return len(d.Via) > 0 || len(d.Findings) > 0 && !slices.ContainsFunc(d.Sightings, func(s Sighting) bool {
 		return s.Symptom == NoKubeconfig || s.Symptom == NoAPIServer || s.Symptom == APIRefuses
 	})
 }

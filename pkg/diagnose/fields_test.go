@@ -17,12 +17,18 @@ func TestFieldsTakeWhatTheyName(t *testing.T) {
 		{"an object is no text", fields{"a": leaves("b")}, `{"a":"secret"}`, `null`},
 		{"any name", fields{"a": leaves("*")}, `{"a":{"x":"1","y":{"z":"2"}}}`, `{"a":{"x":"1"}}`},
 		{"a list, entry by entry", fields{"a": leaves("b")}, `{"a":[{"b":1,"c":2},{"c":3}]}`, `{"a":[{"b":1}]}`},
-		{"values of conditions are left", policyFields, `{"action":"DENY","rules":[{"when":[{"key":"request.headers[x-key]","values":["secret"]}]}]}`,
-			`{"action":"DENY","rules":[{"when":[{"key":"request.headers[x-key]"}]}]}`},
-		{"EnvoyFilters' contents are left", envoyFilterFields, `{"configPatches":[{"applyTo":"HTTP_FILTER","patch":{"operation":"MERGE","value":{"inline_code":"secret"}}}]}`,
-			`{"configPatches":[{"applyTo":"HTTP_FILTER","patch":{"operation":"MERGE"}}]}`},
-		{"headers of a VirtualService are left", virtualServiceField, `{"hosts":["*"],"http":[{"headers":{"request":{"set":{"x-key":"secret"}}},"match":[{"headers":{"x":{"exact":"secret"}}}],"route":[{"destination":{"host":"a","port":{"number":80}},"headers":{"request":{"set":{"k":"secret"}}}}]}]}`,
-			`{"hosts":["*"],"http":[{"route":[{"destination":{"host":"a","port":{"number":80}}}]}]}`},
+		{
+			"values of conditions are left", policyFields, `{"action":"DENY","rules":[{"when":[{"key":"request.headers[x-key]","values":["secret"]}]}]}`,
+			`{"action":"DENY","rules":[{"when":[{"key":"request.headers[x-key]"}]}]}`,
+		},
+		{
+			"EnvoyFilters' contents are left", envoyFilterFields, `{"configPatches":[{"applyTo":"HTTP_FILTER","patch":{"operation":"MERGE","value":{"inline_code":"secret"}}}]}`,
+			`{"configPatches":[{"applyTo":"HTTP_FILTER","patch":{"operation":"MERGE"}}]}`,
+		},
+		{
+			"headers of a VirtualService are left", virtualServiceField, `{"hosts":["*"],"http":[{"headers":{"request":{"set":{"x-key":"secret"}}},"match":[{"headers":{"x":{"exact":"secret"}}}],"route":[{"destination":{"host":"a","port":{"number":80}},"headers":{"request":{"set":{"k":"secret"}}}}]}]}`,
+			`{"hosts":["*"],"http":[{"route":[{"destination":{"host":"a","port":{"number":80}}}]}]}`,
+		},
 	} {
 		var value any
 		if err := json.Unmarshal([]byte(test.value), &value); err != nil {
