@@ -114,14 +114,6 @@ func loginObjectChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT904", Title: "the gateway does not tell Kubeflow who the user is", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{PipelinesOther}, Look: lookIdentity,
-			Page: Page{
-				Means: "Kubeflow's programs learn from the header kubeflow-userid who asks. The gateway's RequestAuthentication makes it of the token (outputClaimToHeaders), and this one does not.",
-				Shows: []Shown{{"kfp", "Request header error: there is no user identity header.", "read in kubeflow/pipelines"}},
-				Heals: "Apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again.",
-			},
-		},
-		{
 			Code: "KFT706", Title: "a part of the login was not restarted after its settings changed", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{DexRefuses, BadToken, LoginBreaks}, Look: lookStale,
 			Page: Page{
 				Means: "Dex and oauth2-proxy read their settings when they start. Settings that changed later are in force only after a restart.",
@@ -369,8 +361,15 @@ func lookRequestAuthentication(_ context.Context, f *Facts) Result {
 	if !o.asksForTokens() || issuer == "" {
 		return skipped("no policy asks for a token")
 	}
-	expected, _ := o.jwtIssuers()
+	expected, name := o.jwtIssuers()
 	if slices.Contains(expected, issuer) {
+		for _, r := range f.Roads {
+			if r.ignoresTokens() {
+				return found("the gateway does not look at the tokens that the auth proxy sends it, although RequestAuthentication "+name+" is about their issuer",
+					byAdmin("compare it with Kubeflow's (fromHeaders: Authorization with the prefix \"Bearer \")", "kubectl -n istio-system get requestauthentication "+name+" -o yaml"),
+					evidence(r.where(frontPath)+" with a token of Dex's key", "status", r.Token.line()))
+			}
+		}
 		return passed("tokens of " + issuer + " are checked")
 	}
 	return found("no RequestAuthentication takes tokens of "+issuer+", and a policy refuses requests without one",
@@ -416,33 +415,6 @@ func lookUnverified(_ context.Context, f *Facts) Result {
 		}
 	}
 	return passed("oauth2-proxy says nothing of it")
-}
-
-// lookIdentity looks for the rule that turns Dex's token into the user's name.
-func lookIdentity(_ context.Context, f *Facts) Result {
-	if f.Objects == nil {
-		return skipped("no cluster was asked for")
-	}
-	issuer, _ := f.dexIssuer()
-	if issuer == "" || !f.Objects.RequestAuthentications.OK() {
-		return skipped("the rules for Dex's tokens are not known")
-	}
-	for i := range f.Objects.RequestAuthentications.Value {
-		r := &f.Objects.RequestAuthentications.Value[i]
-		rules, _, _ := unstructured.NestedSlice(r.Object, "spec", "jwtRules")
-		for _, entry := range rules {
-			rule, _ := entry.(map[string]any)
-			if rule["issuer"] != issuer || !f.Objects.selectsGateway(r) {
-				continue
-			}
-			if text := fmt.Sprint(rule["outputClaimToHeaders"]); !strings.Contains(text, "kubeflow-userid") {
-				return found("RequestAuthentication "+objectName(r)+" makes no header kubeflow-userid of Dex's tokens: Kubeflow's programs see no user",
-					byAdmin("apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again"), evidence("RequestAuthentication "+objectName(r), "spec.jwtRules[].outputClaimToHeaders", "no kubeflow-userid")).as(itself(PipelinesOther))
-			}
-			return passed("it becomes kubeflow-userid")
-		}
-	}
-	return skipped("there is no rule for Dex's tokens")
 }
 
 func lookStale(_ context.Context, f *Facts) Result {

@@ -86,7 +86,7 @@ func dexLook(status int, cause, words string) func(context.Context, *Facts) Resu
 		asked := false
 		for _, r := range f.Roads {
 			a := r.answer(r.Dex)
-			if r.Dex == "" || a == nil {
+			if r.Dex == "" || a == nil || !r.dexLives() {
 				continue
 			}
 			asked = true

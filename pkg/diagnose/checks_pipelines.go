@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func pipelinesChecks() []Check {
@@ -33,6 +35,14 @@ func pipelinesChecks() []Check {
 			},
 		},
 		{
+			Code: "KFT904", Title: "the gateway does not tell Kubeflow who the user is", Layer: LayerPipelines, Severity: Warning, Causes: []Symptom{PipelinesOther}, Look: lookIdentity,
+			Page: Page{
+				Means: "Kubeflow's programs learn from the header kubeflow-userid who asks. The gateway's RequestAuthentication makes it of the token (outputClaimToHeaders), and this one does not.",
+				Shows: []Shown{{"kfp", "Request header error: there is no user identity header.", "read in kubeflow/pipelines"}},
+				Heals: "Apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again.",
+			},
+		},
+		{
 			Code: "KFT906", Title: "the user's name and the profile's owner differ in case", Layer: LayerPipelines, Severity: Warning, Causes: []Symptom{SessionDenied}, Look: profileLook(lookCase),
 			Page: Page{
 				Means: "Kubeflow compares names to the letter. A profile that was made for User@example.com is not user@example.com's.",
@@ -49,6 +59,33 @@ func pipelinesChecks() []Check {
 			},
 		},
 	}
+}
+
+// lookIdentity looks for the rule that turns Dex's token into the user's name.
+func lookIdentity(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	issuer, _ := f.dexIssuer()
+	if issuer == "" || !f.Objects.RequestAuthentications.OK() {
+		return skipped("the rules for Dex's tokens are not known")
+	}
+	for i := range f.Objects.RequestAuthentications.Value {
+		r := &f.Objects.RequestAuthentications.Value[i]
+		rules, _, _ := unstructured.NestedSlice(r.Object, "spec", "jwtRules")
+		for _, entry := range rules {
+			rule, _ := entry.(map[string]any)
+			if rule["issuer"] != issuer || !f.Objects.selectsGateway(r) {
+				continue
+			}
+			if text := fmt.Sprint(rule["outputClaimToHeaders"]); !strings.Contains(text, "kubeflow-userid") {
+				return found("RequestAuthentication "+objectName(r)+" makes no header kubeflow-userid of Dex's tokens: Kubeflow's programs see no user",
+					byAdmin("apply RequestAuthentication istio-system/dex-jwt of Kubeflow's manifests again"), evidence("RequestAuthentication "+objectName(r), "spec.jwtRules[].outputClaimToHeaders", "no kubeflow-userid")).as(itself(PipelinesOther))
+			}
+			return passed("it becomes kubeflow-userid")
+		}
+	}
+	return skipped("there is no rule for Dex's tokens")
 }
 
 // user is who Kubeflow takes the session for, "" where that is not known.

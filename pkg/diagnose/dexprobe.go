@@ -31,6 +31,13 @@ func (r *Road) probeDex(ctx context.Context, client http.RoundTripper) {
 	r.keepDex(fetch(ctx, client, r.Origin, path+"?"+query.Encode(), nil), path)
 }
 
+// dexLives tells that Dex itself answers on a road, and not the gateway or another
+// program in its place.
+func (r *Road) dexLives() bool {
+	a := r.answer(dexPath)
+	return a != nil && a.Status == http.StatusOK && jsonString(a.Body, "issuer") != ""
+}
+
 // keepDex keeps an answer under its path alone: the query holds a state.
 func (r *Road) keepDex(a *Answer, path string) {
 	a.Path = path

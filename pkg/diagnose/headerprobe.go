@@ -74,9 +74,19 @@ func (f *Facts) observeHeaders(r *Road, tell func(Symptom, string, bool), matter
 	if a := r.Header; a != nil && a.Err == nil && isKubeflow(a) {
 		tell(StandsOpen, "with a header Authorization that is no token: "+a.line(), matters)
 	}
+	if r.ignoresTokens() {
+		tell(LoginBreaks, "a token of Dex's key is not looked at: "+r.Token.line(), matters)
+	}
 	if a := r.Token; a != nil && a.Err == nil && a.Status == http.StatusUnauthorized && !a.says("Jwt verification fails") && a.says("Jw") {
 		tell(BadToken, a.line(), matters)
 	}
+}
+
+// ignoresTokens tells that the gateway denies a token as it denies what is none: it
+// does not look at it, and so will not at a user's.
+func (r *Road) ignoresTokens() bool {
+	return r.Header != nil && r.Header.Err == nil && r.Header.says("RBAC: access denied") &&
+		r.Token != nil && r.Token.Err == nil && r.Token.says("RBAC: access denied")
 }
 
 // refusesKeys tells that the gateway does not know Dex's present key.

@@ -288,7 +288,7 @@ func (f *Facts) observeLogin(r *Road, tell func(Symptom, string, bool), matters 
 	if a := r.answer(dexPath); a != nil && a.Status >= 502 && a.Status <= 504 {
 		tell(DexDown, a.line(), matters)
 	}
-	if a := r.answer(r.Dex); a != nil && a.Status >= 400 && a.Status < 500 {
+	if a := r.answer(r.Dex); a != nil && r.dexLives() && a.Status >= 400 && a.Status < 500 {
 		tell(DexRefuses, a.line(), matters)
 	}
 }
