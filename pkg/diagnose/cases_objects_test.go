@@ -89,6 +89,7 @@ func objectExamples() []example {
 		clears("KFT312", Skipped, https()),
 		finds("KFT313", "admits kubeflow.example.com alone, and was asked for localhost", https(ours(hosts("kubeflow.example.com")))),
 		finds("KFT313", "admits kubeflow/*.example.com alone", https(ours(hosts("kubeflow/*.example.com")))),
+		finds("KFT313", "admits none alone", https(ours(hosts()))),
 		clears("KFT313", Passed, https(ours(hosts("kubeflow.example.com"))), to(far)),
 		clears("KFT313", Passed),
 		clears("KFT313", Skipped, https()),
