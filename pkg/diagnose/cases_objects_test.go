@@ -175,6 +175,7 @@ func ingressExamples() []example {
 		finds("KFT315", "there is none", scaledDown),
 		clears("KFT315", Passed),
 		clears("KFT315", Unknown, unreadService),
+		clears("KFT315", Unknown, scaledDown, func(f *Facts) { f.Objects.Pods = unread[[]corev1Pod]() }),
 		finds("KFT314", "selects istio=gone", selects(map[string]any{"istio": "gone"})),
 		clears("KFT314", Passed),
 		clears("KFT314", Passed, selects(map[string]any{})),
