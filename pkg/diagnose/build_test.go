@@ -444,12 +444,26 @@ func seen(symptoms ...Symptom) change {
 	}
 }
 
-// look is how one check ends on facts whose sightings come from the roads, unless
-// seen has set them.
-func (f *Facts) lookBy(code string) Result {
+// complete adds what gathering leaves no facts without: the sightings of the roads,
+// unless seen has set them, and an answer for each Secret that is named.
+func (f *Facts) complete() {
 	if f.Seen == nil {
 		f.Seen = f.observe()
 	}
+	if f.Objects == nil {
+		return
+	}
+	for _, server := range f.Objects.httpsServers() {
+		name, named := f.Objects.secretOf(server)
+		if _, asked := f.Objects.Secrets[name]; named && !asked {
+			f.Objects.Secrets[name] = absent[*SecretFacts](name.Name)
+		}
+	}
+}
+
+// lookBy is how one check ends.
+func (f *Facts) lookBy(code string) Result {
+	f.complete()
 	for _, c := range Checks() {
 		if c.Code == code {
 			return run(context.Background(), c, f, map[string]Status{})
@@ -460,9 +474,7 @@ func (f *Facts) lookBy(code string) Result {
 
 // judged is what all checks make of the facts.
 func (f *Facts) judged() (judged, []outcome) {
-	if f.Seen == nil {
-		f.Seen = f.observe()
-	}
+	f.complete()
 	outcomes := look(context.Background(), f, Options{}, nil)
 	return judge(outcomes, f.Seen), outcomes
 }

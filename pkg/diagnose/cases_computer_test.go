@@ -113,6 +113,7 @@ func computerExamples() []example {
 		finds("KFT110", "has credentials for localhost", to(local), file("/home/u/.netrc", "machine localhost login u password p")),
 		finds("KFT110", "has credentials for localhost", to(local), env("NETRC", "/n"), file("/n", "default login u password p")),
 		clears("KFT110", Passed, to(local), file("/home/u/.netrc", "machine example.com login u password p")),
+		clears("KFT110", Passed, to(local), file("/home/u/.netrc", "machine example.com login machine password default")),
 		clears("KFT110", Passed, to(local)),
 		clears("KFT110", Skipped),
 		finds("KFT111", "/_/pipeline", to("https://localhost:8443/_/pipeline")),

@@ -276,6 +276,9 @@ func lookNetrc(_ context.Context, f *Facts) Result {
 	host := f.Aim.URL.Hostname()
 	words := strings.Fields(string(text))
 	for i, word := range words {
+		if i > 0 && slices.Contains([]string{"machine", "login", "account", "password"}, words[i-1]) {
+			continue // a value, whatever it looks like
+		}
 		if word == "default" || word == "machine" && i+1 < len(words) && words[i+1] == host {
 			return found(fmt.Sprintf("%s has credentials for %s: curl -n and Python requests send them, and the gateway takes them for a token", path, host),
 				locally("take the entry for "+host+" out, or use curl without -n and requests with trust_env off"), evidence(path, "machine", host)).as(itself(Misconfigured))

@@ -165,6 +165,9 @@ func lookPods(_ context.Context, f *Facts) Result {
 	if ready := f.Objects.Ingress.Value.Ready(); len(ready) > 0 {
 		return passed(fmt.Sprintf("%d are ready", len(ready)))
 	}
+	if !f.Objects.Pods.OK() && len(f.Objects.Ingress.Value.Pods) == 0 {
+		return unknown(f.Objects.Pods.Err)
+	}
 	state := "there is none"
 	var ev []Evidence
 	for i := range f.Objects.Pods.Value {

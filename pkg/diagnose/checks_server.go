@@ -297,13 +297,17 @@ func lookHosts(_ context.Context, f *Facts) Result {
 		return passed("it admits " + f.Aim.Host)
 	}
 	owner := f.Objects.ownerOf(server)
-	name := strings.Replace(server.Hosts[0], "*", "kubeflow", 1)
-	if _, bare, ok := strings.Cut(name, "/"); ok {
-		name = bare
+	text := "the server admits every name"
+	if len(server.Hosts) > 0 { // Istio's webhook wants one, and is not everywhere
+		name := strings.Replace(server.Hosts[0], "*", "kubeflow", 1)
+		if _, bare, ok := strings.Cut(name, "/"); ok {
+			name = bare
+		}
+		text += "; a client may also ask for " + name + " in place of " + f.Aim.Host
 	}
-	fix := f.patchServer(owner, server, "hosts", `["*"]`, "the server admits every name; a client may also ask for "+name+" in place of "+f.Aim.Host)
-	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", strings.Join(server.Hosts, ", "), f.Aim.Host), fix,
-		serverEvidence(owner, server.Name, "hosts", strings.Join(server.Hosts, ", ")))
+	fix := f.patchServer(owner, server, "hosts", `["*"]`, text)
+	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", orNone(server.Hosts), f.Aim.Host), fix,
+		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts)))
 }
 
 func lookPlainHosts(_ context.Context, f *Facts) Result {

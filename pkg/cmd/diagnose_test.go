@@ -1,0 +1,210 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kftls/kubectl-kftls/pkg/diagnose"
+	"github.com/kftls/kubectl-kftls/pkg/ui"
+)
+
+// diagnosed carries out diagnose with variables and a text on stdin.
+func diagnosed(t *testing.T, stdin string, env map[string]string, args ...string) outcome {
+	t.Helper()
+	var out, err bytes.Buffer
+	streams := ui.Streams{In: strings.NewReader(stdin), Out: &out, Err: &err}
+	home := t.TempDir()
+	get := func(name string) string {
+		if name == "KFTLS_HOME" {
+			return home
+		}
+		return env[name]
+	}
+	code := Run(context.Background(), append([]string{"kubectl-kftls", "diagnose"}, args...), streams, Environment{Get: get})
+	return outcome{code, out.String(), err.String()}
+}
+
+// untouched is an address and a kubeconfig that fail the test when they are asked.
+func untouched(t *testing.T) (address, config string) {
+	t.Helper()
+	handler := func(_ http.ResponseWriter, r *http.Request) { t.Errorf("it was asked for %s", r.URL.Path) }
+	server := httptest.NewServer(http.HandlerFunc(handler))
+	t.Cleanup(server.Close)
+	return server.URL, apiServer(t, handler)
+}
+
+func TestDiagnoseUsage(t *testing.T) {
+	address, config := untouched(t)
+	for name, tc := range map[string]struct {
+		args []string
+		want string
+	}{
+		"two addresses":         {[]string{address, address}, "accepts at most 1"},
+		"no URL":                {[]string{"https://[::1"}, "not a URL"},
+		"a bad port":            {[]string{"localhost:port"}, "not a URL"},
+		"another scheme":        {[]string{"ftp://localhost"}, "must begin with https:// or http://"},
+		"no host":               {[]string{"https:///pipeline"}, "name a host"},
+		"a password":            {[]string{"https://user:hunter2@localhost:8443"}, "may not hold a user name or password"},
+		"a password, no scheme": {[]string{"user:hunter2@localhost:8443"}, "may not hold a user name or password"},
+		"a password, no URL":    {[]string{"https://user:hunter2@[bad"}, "not a URL"},
+		"an expectation":        {[]string{address, "--expect", "tls"}, `expectation "tls" is not known`},
+		"a severity":            {[]string{address, "--fail-on", "fatal"}, `severity "fatal" is not known`},
+		"an empty severity":     {[]string{address, "--fail-on", ""}, "is not known"},
+		"a code to skip":        {[]string{address, "--skip", "KFT101,KFT999"}, `no check "KFT999"`},
+		"a code to explain":     {[]string{"--explain", "KFT000"}, `no finding "KFT000"`},
+		"an output":             {[]string{address, "-o", "wide"}, `unknown output format "wide"`},
+		"a Gateway":             {[]string{address, "--gateway", "a/b/c"}, "a/b/c"},
+		"a missing file":        {[]string{"--from-file", filepath.Join(t.TempDir(), "gone.txt")}, "gone.txt: no such file or directory"},
+		"a folder":              {[]string{"--from-file", t.TempDir()}, "is a directory"},
+		"an unknown flag":       {[]string{address, "--fix"}, "unknown flag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := diagnosed(t, "", nil, append(tc.args, "--kubeconfig", config)...)
+			if got.code != exitUsage || got.out != "" || !strings.Contains(got.err, tc.want) {
+				t.Errorf("got %d, %q, %q; want %q", got.code, got.out, got.err, tc.want)
+			}
+			if strings.Contains(got.err, "hunter2") {
+				t.Errorf("a password is repeated: %s", got.err)
+			}
+		})
+	}
+}
+
+func TestDiagnoseExplain(t *testing.T) {
+	_, config := untouched(t)
+	for _, code := range []string{"KFT303", "kft303"} {
+		got := diagnosed(t, "", nil, "--explain", code, "--kubeconfig", config)
+		if got.code != 0 || got.err != "" || !strings.HasPrefix(got.out, "# KFT303: ") || !strings.Contains(got.out, "## What helps") {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+	got := diagnosed(t, "", nil, "--explain", "list")
+	lines := strings.Split(strings.TrimSuffix(got.out, "\n"), "\n")
+	if got.code != 0 || len(lines) != len(diagnose.Checks()) {
+		t.Errorf("%d lines for %d checks", len(lines), len(diagnose.Checks()))
+	}
+	for _, c := range diagnose.Checks() {
+		if !strings.Contains(got.out, c.Code+"  "+c.Title+"\n") {
+			t.Errorf("%s is not in the list", c.Code)
+		}
+	}
+}
+
+// frontDoor answers as a Kubeflow of today does to who is not logged in.
+func frontDoor(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server", "istio-envoy")
+		if strings.HasPrefix(r.URL.Path, "/pipeline/apis/") {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte("{}"))
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("<title>Sign In</title>"))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestDiagnoseAddress(t *testing.T) {
+	withoutKubeconfig(t)
+	door := frontDoor(t)
+	read := func(got outcome) diagnose.Diagnosis {
+		t.Helper()
+		var d diagnose.Diagnosis
+		if err := json.Unmarshal([]byte(got.out), &d); err != nil {
+			t.Fatalf("%v: %+v", err, got)
+		}
+		return d
+	}
+	got := diagnosed(t, "", nil, door, "-o", "json")
+	if d := read(got); got.code != 0 || got.err != "" || !d.Healthy || len(d.Findings) > 0 || len(d.Via) != 1 || d.Kind != "Diagnosis" {
+		t.Errorf("well: %+v", got)
+	}
+	got = diagnosed(t, "", nil, door+"/?token=hunter2#hunter2", "-o", "json", "--expect", "cookie")
+	if d := read(got); got.code != exitError || d.Healthy || d.Findings[0].Code != "KFT702" || strings.Contains(got.out, "hunter2") {
+		t.Errorf("a session is wanted: %+v", got)
+	}
+	if got = diagnosed(t, "", nil, door, "-o", "json", "--expect", "cookie", "--fail-on", "critical"); got.code != 0 {
+		t.Errorf("it fails on %d", got.code)
+	}
+	got = diagnosed(t, "", nil, strings.Replace(door, "http:", "https:", 1), "-o", "short")
+	if got.code != exitError || !strings.HasPrefix(got.out, "KFT108 error: ") || !strings.Contains(got.out, "\n  fix: kubectl kftls port-forward") {
+		t.Errorf("https to plain HTTP: %+v", got)
+	}
+	got = diagnosed(t, "", nil, strings.Replace(door, "http:", "https:", 1), "--skip", "KFT108", "-o", "json")
+	if d := read(got); len(d.Findings) == 0 || d.Findings[0].Code == "KFT108" {
+		t.Errorf("a check that was left out: %+v", d.Findings)
+	}
+	if got = diagnosed(t, "", nil, door, "-o", "short"); got.out != "nothing is in the way\n" {
+		t.Errorf("well, in short: %+v", got)
+	}
+	if got = diagnosed(t, "", nil, door, "-o", "yaml"); !strings.HasPrefix(got.out, "alsoNoticed:") && !strings.Contains(got.out, "\nkind: Diagnosis\n") {
+		t.Errorf("as YAML: %+v", got)
+	}
+}
+
+func TestDiagnoseNothing(t *testing.T) {
+	withoutKubeconfig(t)
+	got := diagnosed(t, "", nil, "-o", "json")
+	if got.code != exitCouldNotLook || !strings.Contains(got.out, `"code": "KFT201"`) {
+		t.Errorf("no cluster and no address: %+v", got)
+	}
+}
+
+// TestDiagnosePicture: the picture holds what the terminal can show, and no escape
+// where no terminal is.
+func TestDiagnosePicture(t *testing.T) {
+	withoutKubeconfig(t)
+	door := frontDoor(t)
+	for name, tc := range map[string]struct {
+		env  map[string]string
+		want string
+	}{
+		"UTF-8":              {map[string]string{"LANG": "en_US.UTF-8"}, "✓ you ─ ✓ port-forward ─ ✓ gateway ─ "},
+		"ASCII":              {map[string]string{"LC_ALL": "C", "LANG": "en_US.UTF-8"}, "ok you - ok port-forward - ok gateway - "},
+		"UTF-8, no colour":   {map[string]string{"LANG": "C.UTF-8", "NO_COLOR": "1"}, "✓ you ─ ✓ port-forward"},
+		"ASCII and no color": {map[string]string{"LC_ALL": "POSIX", "NO_COLOR": "1"}, "ok you - ok port-forward"},
+	} {
+		got := diagnosed(t, "", tc.env, door)
+		if got.code != 0 || !strings.HasPrefix(got.out, tc.want) || strings.Contains(got.out, "\x1b") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if tc.env["LC_ALL"] != "" {
+			for _, r := range got.out {
+				if r > 127 {
+					t.Errorf("%s: %q in %s", name, r, got.out)
+				}
+			}
+		}
+		broken := diagnosed(t, "", tc.env, strings.Replace(door, "http:", "https:", 1))
+		if mark := map[bool]string{true: "x TLS", false: "✗ TLS"}[tc.env["LC_ALL"] != ""]; broken.code != exitError || !strings.Contains(broken.out, mark) || !strings.Contains(broken.out, "KFT108") {
+			t.Errorf("%s, broken: %+v", name, broken)
+		}
+	}
+}
+
+func TestDiagnoseText(t *testing.T) {
+	withoutKubeconfig(t)
+	got := diagnosed(t, "curl: (60) SSL certificate problem: unable to get local issuer certificate\n", nil, "--from-file", "-")
+	if got.code != 0 || !strings.Contains(got.out, "possible: KFT502") || !strings.Contains(got.out, "which one it is stays open") {
+		t.Errorf("a text alone: %+v", got)
+	}
+	got = diagnosed(t, "good morning", nil, "--from-file", "-")
+	if got.code != exitCouldNotLook || !strings.Contains(got.out, "The text was not recognised.") {
+		t.Errorf("an unknown text: %+v", got)
+	}
+	got = diagnosed(t, "curl: (35) error:0A00010B:SSL routines::wrong version number", nil,
+		"--from-file", "-", "-o", "json", strings.Replace(frontDoor(t), "http:", "https:", 1))
+	if got.code != exitError || !strings.Contains(got.out, `"kind": "PastedText"`) || !strings.Contains(got.out, `"code": "KFT108"`) {
+		t.Errorf("a text and an address: %+v", got)
+	}
+}
