@@ -162,10 +162,10 @@ func Checks() []Check {
 	for _, layer := range [][]Check{
 		computerChecks(), localPortChecks(), givenChecks(),
 		accessChecks(),
-		serverChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
+		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),
-		trustChecks(), certificateChecks(), handshakeChecks(),
-		loginObjectChecks(), loginWireChecks(),
+		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
+		guardChecks(), loginObjectChecks(), loginWireChecks(),
 		httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -52,45 +51,6 @@ func serverChecks() []Check {
 				Means: "Two Gateways of the same pods have HTTPS servers on one port for overlapping hosts. istiod takes the older Gateway's and leaves the other out without an error: what answers is another certificate and other routes.",
 				Shows: []Shown{{"istiod", "skipping server on gateway kubeflow/kubeflow-gateway, duplicate host names: [*]", "measured with Istio 1.31-dev"}},
 				Heals: "Give the other server hosts of its own, or take it out.",
-			},
-		},
-		{
-			Code: "KFT312", Title: "the TLS mode of the HTTPS server does not fit", Layer: LayerObjects, Severity: Error,
-			Causes: append([]Symptom{WantsClient, Denied, NoRoute}, noServe...), Look: lookMode,
-			Page: Page{
-				Means: "tls.mode says what the gateway does with TLS: SIMPLE ends it with the certificate; MUTUAL wants a certificate of the client, too, and a CA to check it by; PASSTHROUGH hands the bytes on and knows no HTTP.",
-				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
-				Heals: "Set tls.mode to SIMPLE.",
-			},
-		},
-		{
-			Code: "KFT313", Title: "the HTTPS server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Look: lookHosts,
-			Page: Page{
-				Means: "The server answers for the names in its hosts alone. A client that asks for another one (localhost, an IP address) is cut off before a certificate is shown.",
-				Shows: []Shown{
-					{"curl", "curl: (35) Recv failure: Connection reset by peer", "measured with curl 7.88"},
-					{"Envoy", `"- - -" 0 NR filter_chain_not_found`, "measured with Envoy 1.40"},
-				},
-				Heals: "Ask for a name that it admits, or admit all: hosts: [\"*\"].",
-			},
-		},
-		{
-			Code: "KFT325", Title: "the plain HTTP server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{NoRoute, Denied}, Look: lookPlainHosts,
-			Page: Page{
-				Means: "The Gateway's HTTP server answers for the names in its hosts alone. A request for another one finds no route; Kubeflow's policies then deny it.",
-				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
-				Heals: "Ask for a name that it admits (--host NAME), or admit all: hosts: [\"*\"].",
-			},
-		},
-		{
-			Code: "KFT322", Title: "plain HTTP is redirected to https", Layer: LayerObjects, Severity: Warning,
-			Causes: []Symptom{ToHTTPS, Loop, AnswersPlain}, Look: lookRedirect,
-			Page: Page{
-				Means: "httpsRedirect answers every plain request with the same address under https. Over a port-forward that is the same plain port again; behind a load balancer that ends TLS it goes in a circle.",
-				Shows: []Shown{{"curl -L", "curl: (35) error:0A00010B:SSL routines::wrong version number", "measured with curl 7.88"}},
-				Heals: "Use https and the HTTPS port, or turn the redirect off: kubectl kftls setup --https-redirect=false",
 			},
 		},
 	}
@@ -250,106 +210,4 @@ func lookRival(_ context.Context, f *Facts) Result {
 			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String()))
 	}
 	return passed("no other Gateway takes its place")
-}
-
-func lookMode(_ context.Context, f *Facts) Result {
-	door, why := f.door()
-	if door == nil {
-		return *why
-	}
-	server, ok := f.Objects.httpsServer(f.Aim.Host)
-	if !ok {
-		return skipped("there is no HTTPS server")
-	}
-	owner := f.Objects.ownerOf(server)
-	ev := serverEvidence(owner, server.Name, "tls.mode", server.Mode)
-	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":`+strconv.Quote(server.CredentialName)+`}`, "the gateway ends TLS with the certificate, and wants none of the client")
-	switch server.Mode {
-	case "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL":
-		if f.sees(WantsClient) {
-			return skipped("the server takes it, and asks for a client certificate")
-		}
-		if server.Mode == "OPTIONAL_MUTUAL" && !f.sees(HandshakeCut, NoAnswer, PortRefused) {
-			return passed("a client certificate is optional")
-		}
-		return found("the server shall check client certificates (tls.mode "+server.Mode+"), and there is no CA to check them by", fix, ev)
-	case "PASSTHROUGH", "AUTO_PASSTHROUGH":
-		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev)
-	case "SIMPLE":
-		if server.CredentialName == "" {
-			return found("the server names no Secret (credentialName), and takes its certificate from files of the pod",
-				runs("a certificate of ours in its place", f.program()+" setup --force --yes"), serverEvidence(owner, server.Name, "tls.credentialName", "is not set")).as(probably)
-		}
-	}
-	return passed("tls.mode " + server.Mode)
-}
-
-func lookHosts(_ context.Context, f *Facts) Result {
-	door, why := f.door()
-	if door == nil {
-		return *why
-	}
-	server, ok := f.Objects.httpsServer(f.Aim.Host)
-	if !ok {
-		return skipped("there is no HTTPS server")
-	}
-	if server.MatchesHost(f.Aim.Host) {
-		return passed("it admits " + f.Aim.Host)
-	}
-	owner := f.Objects.ownerOf(server)
-	text := "the server admits every name"
-	if len(server.Hosts) > 0 { // Istio's webhook wants one, and is not everywhere
-		name := strings.Replace(server.Hosts[0], "*", "kubeflow", 1)
-		if _, bare, ok := strings.Cut(name, "/"); ok {
-			name = bare
-		}
-		text += "; a client may also ask for " + name + " in place of " + f.Aim.Host
-	}
-	fix := f.patchServer(owner, server, "hosts", `["*"]`, text)
-	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", orNone(server.Hosts), f.Aim.Host), fix,
-		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts)))
-}
-
-func lookPlainHosts(_ context.Context, f *Facts) Result {
-	door, why := f.door()
-	if door == nil {
-		return *why
-	}
-	var hosts []string
-	var owner *unstructured.Unstructured
-	var closed gateway.Server
-	for _, s := range gateway.Servers(door.Gateway) {
-		if s.IsHTTP() {
-			hosts = append(hosts, s.Hosts...)
-			if s.MatchesHost(f.Aim.Host) {
-				return passed("it admits " + f.Aim.Host)
-			}
-			owner, closed = door.Gateway, s
-		}
-	}
-	if owner == nil {
-		return skipped("the Gateway has no plain HTTP server")
-	}
-	return found(fmt.Sprintf("the plain HTTP server of Gateway %s admits %s alone, and was asked for %s", door.Name(), strings.Join(hosts, ", "), f.Aim.Host),
-		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", ")))
-}
-
-func lookRedirect(_ context.Context, f *Facts) Result {
-	door, why := f.door()
-	if door == nil {
-		return *why
-	}
-	for _, object := range door.Gateways() {
-		for _, s := range gateway.Servers(object) {
-			if s.IsHTTP() && s.HTTPSRedirect {
-				result := found("plain HTTP on port "+itoa(int(s.Number))+" is redirected to https", f.patchServer(object, s, "tls", "", "plain HTTP is answered as before"),
-					serverEvidence(object, s.Name, "tls.httpsRedirect", "true"))
-				if seen := f.sighting(ToHTTPS); seen != nil && seen.Failure {
-					return result.as(func(x *Finding) { x.Severity = Error })
-				}
-				return result
-			}
-		}
-	}
-	return passed("there is no redirect")
 }

@@ -117,7 +117,7 @@ func TestConnection(t *testing.T) {
 	plain := func(err error) *Road { r := tunnelRoad("gateway-a", false); failed(err)(r); return r }
 	own := func(edit func(*Road)) *Road { f := healthy(to(local)); edit(f.Roads[0]); return f.Roads[0] }
 	throughProxy := func(r *Road) { dialled(errReset)(r); r.Proxy = "proxy.example.com:3128" }
-	shake := func(h Handshake) func(*Road) { return broken(h) }
+	shake := broken
 	for name, tc := range map[string]struct {
 		r    *Road
 		want Symptom

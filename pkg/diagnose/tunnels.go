@@ -71,13 +71,16 @@ func (f *Facts) tlsPort() (int32, bool) {
 	return gateway.DefaultPort, f.Aim.wantsHTTPS()
 }
 
-// httpsServer is the server that counts for a host.
+// httpsServer is the server that counts for a host: Envoy takes the one that names
+// it exactly before those with a wildcard.
 func (o *Objects) httpsServer(host string) (gateway.Server, bool) {
 	servers := o.httpsServers()
 	for _, fits := range []func(gateway.Server) bool{
-		func(s gateway.Server) bool { return s.Name == gateway.ServerName },
+		func(s gateway.Server) bool { return slices.Contains(s.Hosts, host) && s.Number == gateway.DefaultPort },
+		func(s gateway.Server) bool { return s.MatchesHost(host) && s.Name == gateway.ServerName },
 		func(s gateway.Server) bool { return s.MatchesHost(host) && s.Number == gateway.DefaultPort },
 		func(s gateway.Server) bool { return s.MatchesHost(host) },
+		func(s gateway.Server) bool { return s.Name == gateway.ServerName },
 		func(s gateway.Server) bool { return s.Number == gateway.DefaultPort },
 		func(gateway.Server) bool { return true },
 	} {

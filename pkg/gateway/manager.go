@@ -10,10 +10,10 @@ import (
 // would undo an edit in the cluster: Argo CD, Flux, Helm, Juju, or the controller
 // that owns the object. It is "" where nobody does.
 //
-// The marks are documented by the programs themselves: Argo CD's tracking
-// annotation (https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/),
-// Flux's labels (https://fluxcd.io/flux/components/kustomize/kustomizations/),
-// Helm's annotation (https://helm.sh/docs/topics/charts/), Juju's label.
+// The marks are those that the programs leave on what they apply: Argo CD's
+// tracking annotation (https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/),
+// the labels and field managers of Flux's controllers, Helm's annotation with the
+// release, Juju's labels, and the owner reference of a controller.
 func ManagerOf(object metav1.Object) string {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	switch {
