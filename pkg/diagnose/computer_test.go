@@ -200,7 +200,7 @@ func TestStale(t *testing.T) {
 		"changed before the start":     {2 * time.Hour, func(*corev1.Pod) {}, 0},
 		"a pod that has not begun":     {time.Minute, func(p *corev1.Pod) { p.Status.StartTime = nil }, 0},
 		"a pod that is going":          {time.Minute, func(p *corev1.Pod) { p.DeletionTimestamp = &began }, 0},
-		"an object of another program": {time.Minute, func(p *corev1.Pod) {}, 1},
+		"an object of another program": {time.Minute, func(*corev1.Pod) {}, 1},
 	} {
 		o := kubeflowObjects()
 		for _, p := range []Part{o.Dex, o.Proxy} {
@@ -271,8 +271,11 @@ func TestRefs(t *testing.T) {
 	p := pod("oauth2-proxy", "oauth2-proxy-1", nil)
 	p.Spec.Containers = []corev1.Container{{
 		EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}}}, {ConfigMapRef: &corev1.ConfigMapEnvSource{}}},
-		Env: []corev1.EnvVar{{Name: "X", Value: "1"}, {Name: "Y", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "b"}}}},
-			{Name: "Z", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}}}}},
+		Env: []corev1.EnvVar{
+			{Name: "X", Value: "1"},
+			{Name: "Y", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "b"}}}},
+			{Name: "Z", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}}}},
+		},
 	}}
 	for _, name := range []string{"cfg", "kube-root-ca.crt", "theme-configmap"} {
 		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}}})

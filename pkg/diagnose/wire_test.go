@@ -177,7 +177,7 @@ func TestWire(t *testing.T) {
 	old := tlsOf(ourLeaf)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	noSNI := tlsOf(ourLeaf)
-	noSNI.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+	noSNI.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, errors.New("no such name")
 	}
 	for name, tc := range map[string]struct {
