@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -206,5 +207,36 @@ func TestDiagnoseText(t *testing.T) {
 		"--from-file", "-", "-o", "json", strings.Replace(frontDoor(t), "http:", "https:", 1))
 	if got.code != exitError || !strings.Contains(got.out, `"kind": "PastedText"`) || !strings.Contains(got.out, `"code": "KFT108"`) {
 		t.Errorf("a text and an address: %+v", got)
+	}
+}
+
+// TestPagesNameRealFlags: what a page tells people to run is a command of this
+// program, with flags that it has.
+func TestPagesNameRealFlags(t *testing.T) {
+	f := newFactory("kubectl-kftls", ui.Streams{}, Environment{})
+	root := newRootCommand(f, nil)
+	told := regexp.MustCompile("kubectl kftls ([a-z-]+)((?: [^;,:.()`\n]*)?)")
+	flag := regexp.MustCompile(`(?:^| )(--?[a-z][a-z-]*)`)
+	count := 0
+	for _, c := range diagnose.Checks() {
+		page, _ := diagnose.Explain(c.Code)
+		for _, m := range told.FindAllStringSubmatch(page, -1) {
+			count++
+			verb, _, err := root.Find([]string{m[1]})
+			if err != nil || verb == root {
+				t.Errorf("%s: there is no command %q", c.Code, m[0])
+				continue
+			}
+			arguments, _, _ := strings.Cut(m[2], " -- ")
+			for _, name := range flag.FindAllStringSubmatch(arguments, -1) {
+				bare := strings.TrimLeft(name[1], "-")
+				if verb.Flags().Lookup(bare) == nil && verb.InheritedFlags().Lookup(bare) == nil && (len(bare) > 1 || verb.Flags().ShorthandLookup(bare) == nil) {
+					t.Errorf("%s: %s has no flag %s (%s)", c.Code, m[1], name[1], m[0])
+				}
+			}
+		}
+	}
+	if count < 20 {
+		t.Errorf("only %d commands were found in the pages", count)
 	}
 }

@@ -100,10 +100,13 @@ func objectExamples() []example {
 		clears("KFT322", Passed),
 		clears("KFT322", Skipped, gateways()),
 		finds("KFT321", "no VirtualService routes / to the dashboard", func(f *Facts) { f.Objects.VirtualServices.Value = f.Objects.VirtualServices.Value[1:] }),
-		finds("KFT321", "no VirtualService routes /dex/", func(f *Facts) {
+		clears("KFT321", Passed, func(f *Facts) { // Dex answers, whatever leads to it
 			f.Objects.VirtualServices.Value[1] = *testutil.VirtualService("x", "y", "kubeflow/kubeflow-gateway", "/y/")
 		}),
-		finds("KFT321", "no VirtualService routes /oauth2/", func(f *Facts) { f.Objects.VirtualServices.Value = f.Objects.VirtualServices.Value[:2] }),
+		finds("KFT321", "no VirtualService routes /dex/", says(dexPath, noRoute), func(f *Facts) {
+			f.Objects.VirtualServices.Value[1] = *testutil.VirtualService("x", "y", "kubeflow/kubeflow-gateway", "/y/")
+		}),
+		finds("KFT321", "no VirtualService routes /oauth2/", says(proxyPath, noRoute), func(f *Facts) { f.Objects.VirtualServices.Value = f.Objects.VirtualServices.Value[:2] }),
 		finds("KFT321", "centraldashboard is bound to other-gateway", route(spec(dashboard(), []any{"other-gateway"}, "gateways"))),
 		finds("KFT321", "centraldashboard answers for kubeflow.example.com alone", route(spec(dashboard(), []any{"kubeflow.example.com"}, "hosts"))),
 		clears("KFT321", Passed, route(spec(dashboard(), []any{"kubeflow-gateway"}, "gateways"))),

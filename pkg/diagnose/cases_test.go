@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -92,9 +93,31 @@ func (e example) checkFinding(t *testing.T, x *Finding) {
 			t.Errorf("a text that was put together wrongly: %q", text)
 		}
 	}
+	for _, command := range x.Fix.Commands {
+		checkFlags(t, command)
+	}
 	for _, ev := range x.Evidence {
 		if ev.Source == "" || strings.Contains(ev.Source+ev.Field, "?]") {
 			t.Errorf("evidence of nothing: %+v", ev)
+		}
+	}
+}
+
+// checkFlags asks the help pages whether a command of ours has its flags.
+func checkFlags(t *testing.T, command string) {
+	t.Helper()
+	words := strings.Fields(command)
+	if len(words) < 3 || words[1] != "kftls" {
+		return
+	}
+	help, err := os.ReadFile("../cmd/testdata/help/" + words[2] + ".txt")
+	if err != nil {
+		t.Errorf("%s: %v", command, err)
+		return
+	}
+	for _, word := range words[3:] {
+		if name, _, _ := strings.Cut(word, "="); strings.HasPrefix(name, "--") && !strings.Contains(string(help), name+"=") {
+			t.Errorf("%s: there is no flag %s", command, name)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
 )
 
 func certificateChecks() []Check {
@@ -93,7 +95,7 @@ func certificateChecks() []Check {
 					{"curl", "curl: (60) SSL certificate problem: permitted subtree violation", "measured with curl 7.88"},
 					{"Go", `x509: a root or intermediate certificate is not authorized to sign for this name: DNS name "X" is not permitted by any constraint`, "measured with Go 1.26"},
 				},
-				Heals: "Ask for permitted names alone, or for a new CA: kubectl kftls setup --new-ca --san NAME",
+				Heals: "Ask for permitted names alone, or begin anew with a CA for all of them: kubectl kftls teardown; kubectl kftls setup --san NAME",
 			},
 		},
 		{
@@ -101,7 +103,7 @@ func certificateChecks() []Check {
 			Page: Page{
 				Means: "The certificate itself holds, and that of the CA above it does not any more.",
 				Shows: []Shown{{"curl", "curl: (60) SSL certificate problem: certificate has expired", "measured with curl 7.88"}},
-				Heals: "A new CA is needed, and clients must be given it: kubectl kftls setup --new-ca",
+				Heals: "A new CA is needed, and clients must be given it: kubectl kftls teardown; kubectl kftls setup",
 			},
 		},
 		{
@@ -203,16 +205,27 @@ func lookConstraints(f *Facts, r *Road, leaf *x509.Certificate) Result {
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{Roots: pool, Intermediates: intermediates, CurrentTime: f.Now})
 	if invalid, ok := asInvalid(err); ok && (invalid.Reason == x509.CANotAuthorizedForThisName || invalid.Reason == x509.TooManyConstraints || invalid.Reason == x509.UnconstrainedName) {
-		return found("the certificate has a name that its CA may not sign for", f.healCertificate("a certificate, and a CA that permits its names", "--new-ca"),
+		return found("the certificate has a name that its CA may not sign for", f.healAuthority("a CA that permits its names, which clients must be given"),
 			evidence(r.Name, "subjectAltName", names(leaf)), evidence(r.Name, "", invalid.Error()))
 	}
 	return passed("its names are permitted")
 }
 
+// healAuthority begins anew with another CA where ours is in force; setup makes one
+// by itself where it is somebody's.
+func (f *Facts) healAuthority(text string) Fix {
+	if f.Objects != nil && f.Objects.Door != nil {
+		if server, ok := f.Objects.httpsServer(f.Aim.Host); ok && server.Name == gateway.ServerName {
+			return runs(text, f.program()+" teardown --yes", f.program()+" setup --yes")
+		}
+	}
+	return f.healCertificate(text)
+}
+
 func lookExpiredCA(f *Facts, r *Road, _ *x509.Certificate) Result {
 	for _, c := range r.Handshake.Chain[1:] {
 		if f.Now.After(c.NotAfter) {
-			return found(fmt.Sprintf("the CA %q has expired on %s", c.Subject.String(), c.NotAfter.UTC().Format(time.DateOnly)), f.healCertificate("a new CA, which clients must be given", "--new-ca"),
+			return found(fmt.Sprintf("the CA %q has expired on %s", c.Subject.String(), c.NotAfter.UTC().Format(time.DateOnly)), f.healAuthority("a new CA, which clients must be given"),
 				evidence(r.Name, "notAfter of the CA", c.NotAfter.UTC().Format(time.RFC3339)))
 		}
 	}

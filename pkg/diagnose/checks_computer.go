@@ -111,6 +111,8 @@ func lookBundles(_ context.Context, f *Facts) Result {
 				switch {
 				case name == "NODE_EXTRA_CA_CERTS": // Node warns, and goes on with its own roots
 					x.Severity = Warning
+				case f.Computer.CAFile != "": // clients that are given a CA file do not look at the variable
+					x.Severity = Warning
 				case f.Aim.wantsHTTPS():
 					x.observed = Misconfigured
 				}

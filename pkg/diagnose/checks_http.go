@@ -47,7 +47,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT601", Title: "RBAC: access denied, because the name or path has no route", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied}, Needs: []string{"KFT321", "KFT325", "KFT314"}, Look: lookDeniedRoute,
+			Code: "KFT601", Title: "RBAC: access denied, because the name or path has no route", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied}, Needs: []string{"KFT207", "KFT321", "KFT325", "KFT314"}, Look: lookDeniedRoute,
 			Page: Page{
 				Means: "The login's filter needs a route to act on. A request for a name that no VirtualService knows reaches the policies without a token, and they deny it.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev, Kubeflow 1.9.1 and later"}},

@@ -139,6 +139,9 @@ func lookPipelines(_ context.Context, f *Facts) Result {
 	s := f.sighting(PipelinesDown)
 	if s == nil {
 		if f.Objects != nil && f.Aim.wantsSession() && f.Objects.Pipelines.Service.OK() && f.Objects.Pipelines.Pods.OK() && f.Objects.Pipelines.ready() == 0 {
+			if s, _ := f.given(); s != nil && s.Health != nil && isKubeflow(s.Health) {
+				return f.lookDown(f.Objects.Pipelines).as(onlyWarning) // its health is answered all the same
+			}
 			return f.lookDown(f.Objects.Pipelines).as(itself(PipelinesDown))
 		}
 		return passed("it was not seen to be down")

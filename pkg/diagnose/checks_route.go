@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -35,14 +36,30 @@ type kubeflowRoute struct{ part, namespace, name, prefix string }
 // kubeflowRoutes are those that the front door needs, as Kubeflow's manifests
 // have them (1.9 to 26.03). oauth2-proxy's is there in its era alone.
 func (f *Facts) kubeflowRoutes() []kubeflowRoute {
-	routes := []kubeflowRoute{
-		{"the dashboard", "kubeflow", "centraldashboard", "/"},
-		{"Dex", "auth", "dex", "/dex/"},
+	routes := []kubeflowRoute{{"the dashboard", "kubeflow", "centraldashboard", "/"}}
+	if f.Objects.Dex.Exists() && !f.partAnswers(dexPath) {
+		routes = append(routes, kubeflowRoute{"Dex", "auth", "dex", "/dex/"})
+	}
+	if f.partAnswers(proxyPath) { // what answers needs no route that one could see
+		return routes
 	}
 	if f.Objects.Proxy.Exists() && f.Objects.Proxy.Namespace == "oauth2-proxy" && f.Objects.customPolicy() != nil && !f.objectGuardsAll() {
 		routes = append(routes, kubeflowRoute{"oauth2-proxy", "oauth2-proxy", "oauth2-proxy", "/oauth2/"})
 	}
 	return routes
+}
+
+// partAnswers tells that a part of the login answers by itself on the wire.
+func (f *Facts) partAnswers(path string) bool {
+	for _, r := range f.Roads {
+		a := r.answer(path)
+		switch {
+		case a == nil:
+		case path == dexPath && r.dexLives(), path == proxyPath && (a.Status == http.StatusUnauthorized || a.Status == http.StatusOK) && !a.byGateway():
+			return true
+		}
+	}
+	return false
 }
 
 // objectGuardsAll tells of the policy of Kubeflow 1.9.0, which takes every path:

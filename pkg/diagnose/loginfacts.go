@@ -218,7 +218,7 @@ func (l *LoginFacts) compare(all map[types.NamespacedName]Known[*corev1.Secret],
 			if !s.OK() {
 				return Known[[]byte]{Err: s.Err}
 			}
-			if value, ok := s.Value.Data[key]; ok {
+			if value, ok := s.Value.Data[key]; ok && len(value) > 0 {
 				return Known[[]byte]{Value: value}
 			}
 		}
@@ -254,6 +254,16 @@ func (l *LoginFacts) noteStale(o *Objects, kind string, object metav1.Object) {
 			}
 		}
 	}
+}
+
+// secretsChanged names a Secret that is newer than the pods that read it, "" for none.
+func (l LoginFacts) secretsChanged() string {
+	for _, s := range l.Stale {
+		if strings.HasPrefix(s.Object, "Secret ") {
+			return s.Object
+		}
+	}
+	return ""
 }
 
 // lastChange is when somebody last wrote to an object's data; labels and

@@ -117,7 +117,6 @@ func TestConnection(t *testing.T) {
 	plain := func(err error) *Road { r := tunnelRoad("gateway-a", false); failed(err)(r); return r }
 	own := func(edit func(*Road)) *Road { f := healthy(to(local)); edit(f.Roads[0]); return f.Roads[0] }
 	throughProxy := func(r *Road) { dialled(errReset)(r); r.Proxy = "proxy.example.com:3128" }
-	shake := broken
 	for name, tc := range map[string]struct {
 		r    *Road
 		want Symptom
@@ -133,12 +132,12 @@ func TestConnection(t *testing.T) {
 		"no right to forward":                {tunnel(dialled(fault.New(fault.Forbidden, "", "forbidden"))), NoTunnel},
 		"an API server that does not answer": {tunnel(dialled(fault.New(fault.Timeout, "", "late"))), NoTunnel},
 		"a tunnel that breaks":               {tunnel(dialled(errors.New("spdy"))), NoTunnel},
-		"reset in the handshake":             {tunnel(shake(Handshake{Err: errReset, Cut: true})), HandshakeCut},
-		"silence in the handshake":           {tunnel(shake(Handshake{Err: context.DeadlineExceeded, TimedOut: true})), NoAnswer},
-		"plain HTTP in the handshake":        {tunnel(shake(Handshake{Err: errors.New("tls"), Plain: "HTTP/"})), AnswersPlain},
-		"a client certificate":               {tunnel(shake(Handshake{Err: errReset, Cut: true, WantsClient: true})), WantsClient},
-		"no listener in the pod":             {tunnel(shake(Handshake{Err: fmt.Errorf("read: %w", errInPod), Cut: true})), PortRefused},
-		"no common version":                  {tunnel(shake(Handshake{Err: errors.New("remote error: tls: handshake failure")})), NoCommonTLS},
+		"reset in the handshake":             {tunnel(broken(Handshake{Err: errReset, Cut: true})), HandshakeCut},
+		"silence in the handshake":           {tunnel(broken(Handshake{Err: context.DeadlineExceeded, TimedOut: true})), NoAnswer},
+		"plain HTTP in the handshake":        {tunnel(broken(Handshake{Err: errors.New("tls"), Plain: "HTTP/"})), AnswersPlain},
+		"a client certificate":               {tunnel(broken(Handshake{Err: errReset, Cut: true, WantsClient: true})), WantsClient},
+		"no listener in the pod":             {tunnel(broken(Handshake{Err: fmt.Errorf("read: %w", errInPod), Cut: true})), PortRefused},
+		"no common version":                  {tunnel(broken(Handshake{Err: errors.New("remote error: tls: handshake failure")})), NoCommonTLS},
 		"a plain road that is refused":       {plain(errInPod), PortRefused},
 		"a plain road that is cut":           {plain(errReset), AnswersTLS},
 		"a plain road with a TLS alert":      {plain(errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x15\x03\x01\x00\x02\x02\x16"`)), AnswersTLS},
