@@ -87,8 +87,23 @@ func TestKeepWritesTheManifest(t *testing.T) {
 	}
 }
 
+// quietHome is a home in which go counts nothing: its telemetry writes beside the
+// command, also after it, when the folder is being removed
+// (https://go.dev/doc/telemetry: the file mode).
+func quietHome(t *testing.T) string {
+	home := t.TempDir()
+	dir := filepath.Join(home, ".config", "go", "telemetry")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("off"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
 func TestFindNamesWhatIsMissing(t *testing.T) {
-	b := Builder{Source: writeSource(t), Cache: t.TempDir(), Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}}
+	b := Builder{Source: writeSource(t), Cache: t.TempDir(), Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + quietHome(t)}}
 	_, err := b.Find(t.Context())
 	if !errors.Is(err, ErrNotBuilt) {
 		t.Fatalf("error %v", err)
