@@ -89,7 +89,7 @@ func TestKeepWritesTheManifest(t *testing.T) {
 
 // quietHome is a home in which go counts nothing: its telemetry writes beside the
 // command, also after it, when the folder is being removed
-// (https://go.dev/doc/telemetry: the file mode).
+// (golang.org/x/telemetry reads the file mode there).
 func quietHome(t *testing.T) string {
 	home := t.TempDir()
 	dir := filepath.Join(home, ".config", "go", "telemetry")
