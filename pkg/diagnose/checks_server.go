@@ -119,7 +119,7 @@ func lookVanished(_ context.Context, f *Facts) Result {
 // absence makes the lack of HTTPS a failure only against an aim; what was asked
 // for otherwise is a hint.
 func (f *Facts) absence(r Result) Result {
-	if f.Aim.wantsHTTPS() {
+	if f.Aim.wantsHTTPS() && !f.endsTLSElsewhere() {
 		return r.as(itself(NoServer))
 	}
 	return r.as(onlyInfo)

@@ -124,12 +124,28 @@ func (f *Facts) matters(r *Road) bool {
 		return !r.TLS || r.Own || f.hasServerFor(r)
 	}
 	if f.Aim.wantsHTTPS() {
-		return r.TLS
+		return r.TLS && !f.endsTLSElsewhere()
 	}
 	if f.Aim.URL != nil || f.Aim.Expect == ExpectHTTP {
 		return !r.TLS
 	}
 	return !r.TLS || f.hasServerFor(r)
+}
+
+// endsTLSElsewhere tells that TLS ends on the user's own road with a certificate
+// that the gateway does not serve: a load balancer, or a port-forward with TLS of
+// its own, stands in front, and what the gateway does about TLS is in nobody's way.
+func (f *Facts) endsTLSElsewhere() bool {
+	own := f.own()
+	if own == nil || own.Handshake == nil || len(own.Handshake.Chain) == 0 {
+		return false
+	}
+	for _, r := range f.Roads {
+		if !r.Own && r.Handshake != nil && len(r.Handshake.Chain) > 0 && r.Handshake.Chain[0].Equal(own.Handshake.Chain[0]) {
+			return false
+		}
+	}
+	return true
 }
 
 // hasServerFor tells that somebody set up HTTPS, or that plain HTTP is asked for.

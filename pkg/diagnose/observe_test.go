@@ -262,3 +262,29 @@ func TestEra(t *testing.T) {
 		}
 	}
 }
+
+// TestTLSEndsElsewhere: a load balancer in front has a certificate of its own, and
+// the gateway behind it serves plain HTTP alone.
+func TestTLSEndsElsewhere(t *testing.T) {
+	for name, tc := range map[string]struct {
+		with []change
+		want []string
+	}{
+		"the load balancer is well":         {[]change{to(far)}, nil},
+		"its certificate is not trusted":    {[]change{to(far), each(isOwn, func(r *Road) { r.Handshake.Trust = x509.UnknownAuthorityError{} })}, []string{"KFT501"}},
+		"something else answers behind it":  {[]change{to(far), each(isOwn, func(r *Road) { r.Answers[frontPath] = answer(502, "text/html", "Bad Gateway") })}, []string{"KFT605"}},
+		"a port-forward ends TLS by itself": {[]change{to(local)}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := healthy(append([]change{https(), plainOnly, func(f *Facts) { f.Objects.CA = absent[*corev1ConfigMap]("x") }}, tc.with...)...)
+			got, _ := f.judged()
+			var codes []string
+			for _, x := range got.findings {
+				codes = append(codes, x.Code)
+			}
+			if !slices.Equal(codes, tc.want) {
+				t.Errorf("got %v, want %v\nseen %+v", codes, tc.want, f.Seen)
+			}
+		})
+	}
+}
