@@ -30,7 +30,7 @@ func loginWireChecks() []Check {
 			Code: "KFT707", Title: "Dex does not know the auth proxy's redirect URI", Layer: LayerLogin, Severity: Error, Causes: []Symptom{DexRefuses, LoginBreaks}, Look: dexLook(http.StatusBadRequest, "Dex does not lead back to the auth proxy: its redirect URI is not registered", "Unregistered redirect_uri"),
 			Page: Page{
 				Means: "After the login Dex leads back to an address that must stand in its settings (redirectURIs). The auth proxy asks for another one, as after an upgrade of one of both.",
-				Shows: []Shown{{"browser", `Unregistered redirect_uri ("/oauth2/callback").`, "measured with Dex 2.41.1"}},
+				Shows: []Shown{{"browser", `Unregistered redirect_uri ("/oauth2/callback").`, "measured with Dex 2.41.1"}, {"browser", "Unregistered redirect_uri.", "measured with Dex 2.45.1"}},
 				Heals: "Add the auth proxy's address to staticClients[].redirectURIs in ConfigMap auth/dex, and restart Dex.",
 			},
 		},
