@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -106,6 +107,9 @@ func (o *diagnoseOptions) validate() error {
 	}
 	if _, err := o.url(); err != nil {
 		return err
+	}
+	if o.host != "" && strings.ContainsAny(o.host, "/:@? ") && net.ParseIP(o.host) == nil {
+		return fault.New(fault.Usage, "--host kubeflow.example.com", "--host %q is not a host name", o.host)
 	}
 	if err := o.checkBundle(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func lookProxy(_ context.Context, f *Facts) Result {
 		return passed("no proxy takes " + host)
 	}
 	ev := evidence("the environment", "HTTPS_PROXY or its like", proxy.Scheme+"://"+proxy.Host)
-	fix := locally("programs that follow the variable reach the address without the proxy then", "export NO_PROXY="+strings.Trim(f.Computer.Env("NO_PROXY")+","+host, ","))
+	fix := locally("programs that follow the variable reach the address without the proxy then", f.exceptFromProxies(host))
 	if own := f.own(); isLoopback(host) && own != nil {
 		if own.ProxyErr == nil {
 			return passed("the proxy " + proxy.Host + " leads there")
@@ -80,6 +81,16 @@ func lookProxy(_ context.Context, f *Facts) Result {
 		return found(fmt.Sprintf("the proxy %s does not lead to %s", proxy.Host, host), fix, ev, s.wire())
 	}
 	return passed("the proxy " + proxy.Host + " leads there")
+}
+
+// exceptFromProxies adds a host to the variable that is in force: curl takes
+// no_proxy before NO_PROXY.
+func (f *Facts) exceptFromProxies(host string) string {
+	name := "NO_PROXY"
+	if f.Computer.Env("no_proxy") != "" {
+		name = "no_proxy"
+	}
+	return "export " + name + "=" + quoted(strings.Trim(f.Computer.Env(name)+","+host, ","))
 }
 
 // bundleVariables are those by which clients take roots, each as measured.
@@ -152,7 +163,11 @@ func lookClocks(_ context.Context, f *Facts) Result {
 			ev = append(ev, evidence(name, "Date", fmt.Sprintf("%s against this computer", offset.Round(time.Second))))
 		}
 	}
-	result := found(fmt.Sprintf("%s's clock is off by %s", odd, off.Round(time.Second)),
+	cause := fmt.Sprintf("%s's clock is off by %s", odd, off.Round(time.Second))
+	if len(offsets) == 2 { // two clocks do not tell which of them is wrong
+		cause = fmt.Sprintf("the clocks of %s differ by %s", strings.Join(slices.Sorted(maps.Keys(offsets)), " and "), off.Abs().Round(time.Second))
+	}
+	result := found(cause,
 		locally("set it by the network's time, on the machine that is off", "timedatectl set-ntp true"), ev...)
 	if off.Abs() < skewBad {
 		return result.as(onlyWarning)

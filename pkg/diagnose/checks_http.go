@@ -95,7 +95,7 @@ func seenLook(symptom Symptom, cause string, fix Fix) func(context.Context, *Fac
 }
 
 func lookLoop(_ context.Context, f *Facts) Result {
-	s := f.sighting(ToHTTPS)
+	s := f.sighting(Loop, ToHTTPS)
 	if s == nil || !s.Failure {
 		return passed("no redirect leads back to itself")
 	}

@@ -111,9 +111,12 @@ func lookVanished(_ context.Context, f *Facts) Result {
 	if manager != "" {
 		fix = Fix{Kind: FixEdit, Text: "the Gateway is written by " + manager + ": put the HTTPS server into what it applies; " + f.program() + " setup --dry-run=client --diff shows the server"}
 	}
-	result := found("setup was run here and its server is gone: somebody wrote spec.servers anew", fix,
-		evidence("Gateway "+door.Name(), "spec.servers", serverList(door)), evidence("ConfigMap "+f.Objects.Name.Namespace+"/"+gateway.ConfigMapName, "", "is there"))
-	return f.absence(result)
+	left := evidence("Gateway "+door.Name(), "metadata.annotations", gateway.AnnotationSetup+" is there")
+	if f.Objects.CA.OK() {
+		left = evidence("ConfigMap "+objectName(f.Objects.CA.Value), "", "is there")
+	}
+	return f.absence(found("setup was run here and its server is gone: somebody wrote spec.servers anew", fix,
+		evidence("Gateway "+door.Name(), "spec.servers", serverList(door)), left))
 }
 
 // absence makes the lack of HTTPS a failure only against an aim; what was asked

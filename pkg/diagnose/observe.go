@@ -260,8 +260,10 @@ func (f *Facts) meaning(r *Road, a *Answer) (symptom Symptom, failure bool) {
 		return UpstreamDown, true
 	case a.Wall == session.SignIn || a.Wall == session.Unauthorized || a.Wall == session.ToDex:
 		return NotLoggedIn, f.Aim.wantsSession() && !f.Aim.HasSession
+	case a.Wall == session.ToHTTPS && r.TLS: // it is https already
+		return Loop, true
 	case a.Wall == session.ToHTTPS:
-		return ToHTTPS, r.Own && !f.Aim.wantsHTTPS() || r.TLS
+		return ToHTTPS, r.Own
 	case a.Wall == session.Open && isKubeflow(a):
 		return StandsOpen, f.loginIsMeant(r)
 	}

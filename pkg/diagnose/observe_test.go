@@ -56,7 +56,7 @@ func TestMeaning(t *testing.T) {
 		"another program's page":                 {nil, welcome, OtherAnswer, true},
 		"the AuthService waits for Dex":          {nil, answer(503, "text/plain", "OIDC Setup is not complete yet."), UpstreamDown, true},
 		"a redirect to another page":             {nil, answer(302, "", "", "Location", "/welcome"), OtherAnswer, true},
-		"httpsRedirect over the HTTPS server":    {nil, toHTTPS, ToHTTPS, true},
+		"httpsRedirect over the HTTPS server":    {nil, toHTTPS, Loop, true},
 		"a status that nobody knows":             {nil, answer(418, "text/plain", "teapot"), OtherAnswer, true},
 		"an internal error of a program":         {nil, answer(500, "text/html", "Oops! Something went wrong."), OtherAnswer, true},
 		"a sign-in page of Istio's on the plain": {[]change{plainOnly}, eraToday()[frontPath], NotLoggedIn, false},

@@ -76,8 +76,8 @@ func proxyFor(address *url.URL, env func(string) string) *url.URL {
 // suffixes, networks, "*" for all.
 func listed(list, host string) bool {
 	address, _ := netip.ParseAddr(host)
-	for entry := range strings.SplitSeq(list, ",") {
-		entry = strings.ToLower(strings.TrimSpace(entry))
+	for _, entry := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		entry = strings.ToLower(entry)
 		if network, err := netip.ParsePrefix(entry); err == nil && network.Contains(address) {
 			return true
 		}
