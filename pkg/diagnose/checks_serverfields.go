@@ -68,6 +68,9 @@ func lookMode(_ context.Context, f *Facts) Result {
 	owner := f.Objects.ownerOf(server)
 	ev := serverEvidence(owner, server.Name, "tls.mode", server.Mode)
 	fix := f.patchServer(owner, server, "tls", `{"mode":"SIMPLE","credentialName":`+strconv.Quote(server.CredentialName)+`}`, "the gateway ends TLS with the certificate, and wants none of the client")
+	if server.CredentialName == "" { // nothing that could be served
+		fix = f.edit(owner, "set tls.mode to SIMPLE and tls.credentialName to a TLS Secret beside the gateway pods, or take the server out and run "+f.program()+" setup")
+	}
 	switch server.Mode {
 	case "MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL":
 		if f.sees(WantsClient) {
