@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/clients"
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -70,7 +71,7 @@ func lookProxy(_ context.Context, f *Facts) Result {
 	}
 	ev := evidence("the environment", "HTTPS_PROXY or its like", proxy.Scheme+"://"+proxy.Host)
 	fix := locally("programs that follow the variable reach the address without the proxy then", f.exceptFromProxies(host))
-	if own := f.own(); isLoopback(host) && own != nil {
+	if own := f.own(); endpoint.IsLoopback(host) && own != nil {
 		if own.ProxyErr == nil {
 			return passed("the proxy " + proxy.Host + " leads there")
 		}

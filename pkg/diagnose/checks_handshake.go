@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 func handshakeChecks() []Check {
@@ -78,7 +80,7 @@ func lookVersions(_ context.Context, f *Facts) Result {
 // lookLoadBalancer compares the user's own road with the tunnel.
 func lookLoadBalancer(_ context.Context, f *Facts) Result {
 	own := f.own()
-	if own == nil || isLoopback(own.Origin.Hostname()) {
+	if own == nil || endpoint.IsLoopback(own.Origin.Hostname()) {
 		return skipped("no address outside of this computer was named")
 	}
 	well := f.tunnelWell(own.TLS)

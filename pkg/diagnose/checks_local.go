@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 func localPortChecks() []Check {
@@ -166,11 +168,11 @@ func lookListener(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("something listens there")
 	}
-	if !isLoopback(f.Aim.URL.Hostname()) {
-		return found("nothing listens at "+hostPort(f.Aim.URL)+": the load balancer or node port is not there, or on another port",
+	if !endpoint.IsLoopback(f.Aim.URL.Hostname()) {
+		return found("nothing listens at "+endpoint.HostPort(f.Aim.URL)+": the load balancer or node port is not there, or on another port",
 			byAdmin("look at what the Service publishes", "kubectl -n istio-system get service istio-ingressgateway"), s.wire())
 	}
-	return found(fmt.Sprintf("nothing listens at %s: no port-forward is running there", hostPort(f.Aim.URL)),
+	return found(fmt.Sprintf("nothing listens at %s: no port-forward is running there", endpoint.HostPort(f.Aim.URL)),
 		locally("start one; it goes on in the background", f.forward()+" &"), s.wire())
 }
 
@@ -178,7 +180,7 @@ func lookListener(_ context.Context, f *Facts) Result {
 // machine.
 func lookElsewhere(_ context.Context, f *Facts) Result {
 	s := f.ownSighting(RefusedHere)
-	if s == nil || !isLoopback(f.Aim.URL.Hostname()) {
+	if s == nil || !endpoint.IsLoopback(f.Aim.URL.Hostname()) {
 		return passed("something listens there, or no address of this computer was named")
 	}
 	where := ""
@@ -202,7 +204,7 @@ func lookNoAnswer(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("it answers")
 	}
-	return found("no answer from "+hostPort(f.Aim.URL)+" within "+probeLimit.String(),
+	return found("no answer from "+endpoint.HostPort(f.Aim.URL)+" within "+probeLimit.String(),
 		locally("go through the API server instead", f.program()+" port-forward 8443:443"), s.wire())
 }
 
@@ -214,7 +216,7 @@ func lookPlainPort(_ context.Context, f *Facts) Result {
 		}
 		return passed("no port was found to speak plain HTTP where TLS is expected")
 	}
-	return found(hostPort(f.Aim.URL)+" speaks plain HTTP",
+	return found(endpoint.HostPort(f.Aim.URL)+" speaks plain HTTP",
 		locally("forward to the HTTPS port, on a local port that is free", f.program()+" port-forward 9443:443 &"), s.wire())
 }
 
@@ -227,7 +229,7 @@ func lookTLSPort(_ context.Context, f *Facts) Result {
 	if !own.speaksTLS {
 		return skipped("what is there does not speak TLS either")
 	}
-	return found(hostPort(f.Aim.URL)+" speaks TLS, and the address begins with http",
+	return found(endpoint.HostPort(f.Aim.URL)+" speaks TLS, and the address begins with http",
 		locally("write https in the address: "+strings.Replace(f.Aim.URL.String(), "http:", "https:", 1)), s.wire())
 }
 
@@ -240,25 +242,25 @@ func lookDeadForward(_ context.Context, f *Facts) Result {
 	if s.Symptom == AnswersTLS && own.speaksTLS {
 		return skipped("what is there speaks TLS")
 	}
-	if !isLoopback(own.Origin.Hostname()) {
+	if !endpoint.IsLoopback(own.Origin.Hostname()) {
 		return skipped("the address is not of this computer")
 	}
 	well := f.tunnelWell(own.TLS)
 	if well == nil {
 		return skipped("the gateway itself does not answer either, or was not asked")
 	}
-	return found(fmt.Sprintf("what listens at %s closes connections, while the gateway answers on %s", hostPort(f.Aim.URL), well.Name),
+	return found(fmt.Sprintf("what listens at %s closes connections, while the gateway answers on %s", endpoint.HostPort(f.Aim.URL), well.Name),
 		locally("end what listens there, then start a port-forward that outlives pods", f.forward()+" &"), s.wire(), evidence(well.Name, "", "answers"))
 }
 
 func lookOtherProgram(_ context.Context, f *Facts) Result {
 	own := f.own()
-	if own == nil || !isLoopback(own.Origin.Hostname()) {
+	if own == nil || !endpoint.IsLoopback(own.Origin.Hostname()) {
 		return skipped("no address of this computer was named")
 	}
 	if symptom, _ := own.connection(); symptom != "" {
 		if symptom == AnswersPlain && !own.plainIsGateway() {
-			return found("another program than Kubeflow's gateway answers at "+hostPort(f.Aim.URL),
+			return found("another program than Kubeflow's gateway answers at "+endpoint.HostPort(f.Aim.URL),
 				locally("take a local port that is free", f.program()+" port-forward 9443:443 &"),
 				evidence(own.Name, "Server", own.plainServer)).as(func(x *Finding) { x.causes = []Symptom{AnswersPlain} })
 		}
@@ -268,11 +270,11 @@ func lookOtherProgram(_ context.Context, f *Facts) Result {
 	front := own.answer(frontPath)
 	switch {
 	case well != nil && own.TLS && len(own.Handshake.Chain) > 0 && !own.Handshake.Chain[0].Equal(well.Handshake.Chain[0]):
-		return found(fmt.Sprintf("what answers at %s serves another certificate than the gateway", hostPort(f.Aim.URL)),
+		return found(fmt.Sprintf("what answers at %s serves another certificate than the gateway", endpoint.HostPort(f.Aim.URL)),
 			locally("take a local port that is free", f.program()+" port-forward 9443:443 &"),
 			evidence(own.Name, "subject", own.Handshake.Chain[0].Subject.String()), evidence(well.Name, "subject", well.Handshake.Chain[0].Subject.String()))
 	case f.ownSighting(OtherAnswer) != nil && front != nil && front.Header.Get("Server") != "istio-envoy":
-		return found("another program than Kubeflow's gateway answers at "+hostPort(f.Aim.URL),
+		return found("another program than Kubeflow's gateway answers at "+endpoint.HostPort(f.Aim.URL),
 			locally("take a local port that is free", f.program()+" port-forward 9443:443 &"),
 			evidence(own.where(frontPath), "Server", front.Header.Get("Server")), evidence(own.where(frontPath), "", front.line()))
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 func loginWireChecks() []Check {
@@ -142,7 +144,7 @@ func lookNotLoggedIn(_ context.Context, f *Facts) Result {
 		return skipped("a session was given")
 	}
 	fix := runs("logs in and prints the session's cookie", f.program()+" cookie")
-	if f.Aim.URL != nil && !isLoopback(f.Aim.URL.Hostname()) {
+	if f.Aim.URL != nil && !endpoint.IsLoopback(f.Aim.URL.Hostname()) {
 		fix = runs("logs in and prints the session's cookie", f.program()+" cookie --url "+f.Aim.URL.Scheme+"://"+f.Aim.URL.Host)
 	}
 	result := found("the login is in front, as it should be; requests need a session", fix, s.wire())

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kftls/kubectl-kftls/internal/testutil"
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 func TestProxyFor(t *testing.T) {
@@ -64,7 +65,7 @@ func TestProxyFor(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%s with %v: %q, want %q", tc.address, tc.env, got, tc.want)
 		}
-		if own := ownRoad(u, envOf(tc.env...)); (own.Proxy != "") != (tc.want != "" && !isLoopback(u.Hostname())) {
+		if own := ownRoad(u, envOf(tc.env...)); (own.Proxy != "") != (tc.want != "" && !endpoint.IsLoopback(u.Hostname())) {
 			t.Errorf("%s with %v: the road leads through %q", tc.address, tc.env, own.Proxy)
 		}
 	}
@@ -75,7 +76,7 @@ func TestLoopback(t *testing.T) {
 		"localhost": true, "kf.localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true,
 		"": false, "localhost.example.com": false, "10.0.0.1": false, "kubeflow.example.com": false, "::": false,
 	} {
-		if isLoopback(host) != want {
+		if endpoint.IsLoopback(host) != want {
 			t.Errorf("%q: %t", host, !want)
 		}
 	}

@@ -3,6 +3,8 @@ package diagnose
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 // pages is where the pages about findings are read.
@@ -49,7 +51,7 @@ func (f *Facts) hopName(h Hop) string {
 		switch {
 		case own == nil:
 			return "tunnel"
-		case isLoopback(own.Origin.Hostname()):
+		case endpoint.IsLoopback(own.Origin.Hostname()):
 			return "port-forward"
 		}
 		return "network"

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 // ownRoad is the way that the user's clients take to a URL. A proxy of the
@@ -21,13 +23,13 @@ func ownRoad(address *url.URL, env func(string) string) *Road {
 	origin := &url.URL{Scheme: address.Scheme, Host: address.Host}
 	r := &Road{Name: origin.String() + " from this computer", Own: true, TLS: origin.Scheme == "https", Origin: origin}
 	proxy := proxyFor(origin, env)
-	if proxy == nil || isLoopback(origin.Hostname()) {
+	if proxy == nil || endpoint.IsLoopback(origin.Hostname()) {
 		r.dial = func(ctx context.Context) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", hostPort(origin))
+			return (&net.Dialer{}).DialContext(ctx, "tcp", endpoint.HostPort(origin))
 		}
 		if proxy != nil {
 			r.tryProxy = func(ctx context.Context) error {
-				conn, err := throughProxy(ctx, proxy, hostPort(origin))
+				conn, err := throughProxy(ctx, proxy, endpoint.HostPort(origin))
 				if err == nil {
 					_ = conn.Close()
 				}
@@ -37,7 +39,9 @@ func ownRoad(address *url.URL, env func(string) string) *Road {
 		return r
 	}
 	r.Proxy = proxy.Host
-	r.dial = func(ctx context.Context) (net.Conn, error) { return throughProxy(ctx, proxy, hostPort(origin)) }
+	r.dial = func(ctx context.Context) (net.Conn, error) {
+		return throughProxy(ctx, proxy, endpoint.HostPort(origin))
+	}
 	return r
 }
 
@@ -58,7 +62,7 @@ func proxyFor(address *url.URL, env func(string) string) *url.URL {
 		}
 	}
 	asked := *address
-	if isLoopback(address.Hostname()) {
+	if endpoint.IsLoopback(address.Hostname()) {
 		if listed(config.NoProxy, address.Hostname()) {
 			return nil
 		}
@@ -97,18 +101,9 @@ func first(env func(string) string, names ...string) string {
 	return ""
 }
 
-// isLoopback tells addresses of this computer alone; names as in RFC 6761, 6.3.
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	address, err := netip.ParseAddr(host)
-	return err == nil && address.IsLoopback()
-}
-
 // throughProxy opens a connection through an HTTP proxy (RFC 9110, 9.3.6).
 func throughProxy(ctx context.Context, proxy *url.URL, target string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", hostPort(proxy))
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", endpoint.HostPort(proxy))
 	if err != nil {
 		return nil, err
 	}

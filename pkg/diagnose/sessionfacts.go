@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -27,7 +28,7 @@ func (f *Facts) askWithSession(ctx context.Context, cookies []session.Cookie) *S
 			s.NotSent = "the certificate is not trusted: " + plain(r.Handshake.Trust.Error())
 			continue
 		}
-		if r.Own && !r.TLS && !isLoopback(r.Origin.Hostname()) {
+		if r.Own && !r.TLS && !endpoint.IsLoopback(r.Origin.Hostname()) {
 			s.NotSent = "plain HTTP to another computer would show it to the network"
 			continue
 		}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
@@ -136,13 +135,4 @@ func bracketed(host string) string {
 		return "[" + host + "]"
 	}
 	return host
-}
-
-// hostPort is the HOST:PORT of an address.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = strconv.Itoa(map[string]int{"http": 80, "https": 443}[u.Scheme])
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -33,7 +33,7 @@ func ParseURL(address string, allowHTTP bool) (*url.URL, error) {
 	if origin.Port() == defaultPorts[origin.Scheme] {
 		origin.Host = strings.TrimSuffix(origin.Host, ":"+origin.Port())
 	}
-	if origin.Scheme == "http" && !allowHTTP && !isLoopback(origin.Hostname()) {
+	if origin.Scheme == "http" && !allowHTTP && !IsLoopback(origin.Hostname()) {
 		return nil, fault.New(fault.Usage, "use https, or the tunnel (leave --url out); if the network is yours alone, add --allow-http",
 			"--url %s would carry password and cookie over the network in the clear", origin)
 	}
@@ -42,7 +42,9 @@ func ParseURL(address string, allowHTTP bool) (*url.URL, error) {
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-func isLoopback(host string) bool {
+// IsLoopback tells whether a host is this computer alone, as a name (RFC 6761,
+// section 6.3) or as an address.
+func IsLoopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761, section 6.3
 		return true
 	}
@@ -59,15 +61,15 @@ func Direct(origin *url.URL, trust Trust) (*Endpoint, error) {
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	e := &Endpoint{Key: origin.String(), Origin: origin, CAFile: trust.CAFile}
-	e.Dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address(origin)) }
+	e.Dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", HostPort(origin)) }
 	e.Transport = newTransport(config, e.Dial)
 	e.Transport.DialContext = dialer.DialContext // a proxy has another address
 	e.Transport.Proxy = http.ProxyFromEnvironment
 	return e, nil
 }
 
-// address is the HOST:PORT of an origin.
-func address(origin *url.URL) string {
+// HostPort is the HOST:PORT of an origin.
+func HostPort(origin *url.URL) string {
 	port := origin.Port()
 	if port == "" {
 		port = defaultPorts[origin.Scheme]
