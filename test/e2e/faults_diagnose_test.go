@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kftls/kubectl-kftls/test/faults"
 )
 
 // diagnosisLimit is what a user waits for a diagnosis at most.
@@ -46,6 +48,26 @@ func (d diagnosis) first() string {
 		return ""
 	}
 	return d.Findings[0].Code
+}
+
+// alarm is the code of the first finding that says that something is broken,
+// which a warning does not.
+func (d diagnosis) alarm() string {
+	for _, finding := range d.Findings {
+		if finding.Severity == "error" || finding.Severity == "critical" {
+			return finding.Code
+		}
+	}
+	return ""
+}
+
+// named is what a diagnosis says to be the fault: its first finding, or where
+// nothing is broken the first one that says that something is.
+func (d diagnosis) named(fault faults.Fault) string {
+	if fault.Code == "" {
+		return d.alarm()
+	}
+	return d.first()
 }
 
 func (d diagnosis) codes() []string {
@@ -121,7 +143,7 @@ func (s *scene) diagnose(ctx context.Context, row *truthRow) {
 	if len(said.Findings) > 0 {
 		row.commands = said.Findings[0].Fix.Commands
 	}
-	if !s.fault.Right(said.first()) {
+	if !s.fault.Right(said.named(s.fault)) {
 		s.t.Errorf("found %v, want %s first\n%s", said.codes(), s.fault.Code, said.shown())
 	}
 	if said.took > diagnosisLimit {

@@ -96,7 +96,7 @@ var abstentions = []string{"KFT990", "KFT201", "KFT202", "KFT203", "KFT204"}
 // the check for the fault could not be made, or that something is in the way
 // that it cannot explain.
 func judged(fault faults.Fault, said diagnosis) grade {
-	first := said.first()
+	first := said.named(fault)
 	switch {
 	case fault.Right(first):
 		return right
@@ -121,7 +121,7 @@ func (s *scene) judgeRights(who rights, said diagnosed) {
 	s.t.Helper()
 	known, err := faults.KnownMiss(s.fault.Name, string(who))
 	s.check(err)
-	got, found := judged(s.fault, said.diagnosis), said.first()
+	got, found := judged(s.fault, said.diagnosis), said.named(s.fault)
 	if found == "" {
 		found = "none"
 	}

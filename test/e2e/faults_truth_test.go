@@ -31,7 +31,7 @@ func (row *truthRow) verdict(who rights) string {
 	if who == admin && got == abstained {
 		got = wrong // who may see everything wants to know
 	}
-	if first := said.first(); got != right && first != "" {
+	if first := said.named(row.fault); got != right && first != "" {
 		return string(got) + " " + first
 	}
 	return string(got)
