@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +43,10 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: faults-viewer
 // kubeconfigs of those who are no admins.
 func (d *frontDoor) grant(t *testing.T) {
 	t.Helper()
-	cmd := d.bed.kubectl(t.Context(), "apply", "--server-side", "-f", "-")
+	// After a reset at the end of a test, the test's own context is over.
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	defer cancel()
+	cmd := d.bed.kubectl(ctx, "apply", "--server-side", "-f", "-")
 	cmd.Stdin = strings.NewReader(viewerRights)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("give the viewer its rights: %v\n%s", err, out)

@@ -98,7 +98,10 @@ func (s *scene) slip(ctx context.Context, r *rand.Rand, m *mutated) func() ([]st
 	client := mutate.Client{URL: "https://localhost:$PORT", Path: "/pipeline", CA: "ca.crt", Cookie: "cookie"}
 	what, steps := client.Slip(r)
 	m.target, m.what = "client", what
-	s.steps(ctx, append(steps, faults.Step{Env: client.Env}))
+	if client.Env != nil {
+		steps = append(steps, faults.Step{Env: client.Env})
+	}
+	s.steps(ctx, steps)
 	aim := []string{client.URL}
 	if client.Path != "/pipeline" {
 		aim[0] += client.Path

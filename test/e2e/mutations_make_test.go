@@ -88,6 +88,7 @@ func (s *scene) mutateObject(ctx context.Context, r *rand.Rand, m *mutated) {
 		now, err := all.Get(ctx, object.GetName(), metav1.GetOptions{})
 		s.check(err)
 		object.SetResourceVersion(now.GetResourceVersion())
+		object.SetUID(now.GetUID())
 		taken, err := all.Update(ctx, object, metav1.UpdateOptions{})
 		if err != nil {
 			s.t.Logf("refused: %s %s: %.200v", m.target, what, err)
@@ -128,22 +129,41 @@ func (s *scene) inForce(ctx context.Context, r *rand.Rand, m *mutated) {
 			kind, name = "deployments", program
 			m.what += ", rolled out"
 			s.run(ctx, "kubectl -n "+namespace+" rollout restart deployment "+name)
+			s.fault.Undo = "restart " + program
 		}
 	}
 	if kind == "deployments" {
-		s.fault.Undo = "reset" // Dex has new keys, or what it takes is remembered
-		done := fmt.Sprintf(`d=$(kubectl -n %s get deployment %s -o jsonpath='{.spec.replicas} {.status.readyReplicas} {.status.updatedReplicas} {.status.replicas}') && set -- $d &&
-			case $1 in 0) test -z "$2" && test -z "$(kubectl -n %s get pods -o name | grep pod/%s-[0-9a-f])";; *) test "$1" = "$2" -a "$1" = "$3" -a "$1" = "$4";; esac`, namespace, name, namespace, name)
-		limit, cancel := context.WithTimeout(ctx, 12*time.Second)
+		if name == "dex" {
+			s.fault.Undo = "restart dex" // it has new keys, which istiod does not know
+		}
+		limit, cancel := context.WithTimeout(ctx, rolloutLimit)
 		defer cancel()
-		wait(12*time.Second, func() bool { return s.shell(limit, done).Run() == nil || limit.Err() != nil })
+		done := rolledOut(namespace, name)
+		wait(rolloutLimit, func() bool { return limit.Err() != nil || s.shell(limit, done).Run() == nil })
 	}
-	// An Envoy that refuses what it gets, or has no istiod, has it for good, too.
-	limit, cancel := context.WithTimeout(ctx, 8*time.Second)
+	if name == "istiod" {
+		return // without it nothing comes into force
+	}
+	// An Envoy that refuses what it gets does so for good.
+	limit, cancel := context.WithTimeout(ctx, rolloutLimit)
 	defer cancel()
 	if out, err := s.door.bed.command(limit, "wait").CombinedOutput(); err != nil {
 		s.t.Logf("testbed wait: %v\n%.500s", err, out)
 	}
+}
+
+// rolloutLimit is for a Deployment or an Envoy that takes what it gets. Those
+// that do not are left as they are, as in life.
+const rolloutLimit = 8 * time.Second
+
+// rolledOut is a line for sh that succeeds when a Deployment has the pods that it
+// wants, and no others.
+func rolledOut(namespace, name string) string {
+	return fmt.Sprintf(`set -- $(kubectl -n %[1]s get deployment %[2]s --ignore-not-found -o jsonpath='{.spec.replicas} {.status.readyReplicas} {.status.updatedReplicas} {.status.replicas}')
+		case ${1:-0} in
+		0) test -z "$(kubectl -n %[1]s get pods -o name | grep '^pod/%[2]s-[0-9a-f]*-.....$')" ;;
+		*) test "$1" = "$2" && test "$1" = "$3" && test "$1" = "$4" ;;
+		esac`, namespace, name)
 }
 
 // mutateCertificate lets the gateway serve another certificate.

@@ -31,7 +31,6 @@ func TestMutations(t *testing.T) {
 		return
 	}
 	count, seed := counted(t, "KFTLS_MUTATIONS", 25), counted(t, "KFTLS_SEED", 1)
-	t.Logf("seed %d", seed)
 	door := openFrontDoor(t, "")
 	tally := map[outcome]int{}
 	var alarms, wrongs []string
@@ -115,7 +114,11 @@ func (m mutated) String() string {
 func (m mutated) keep(t *testing.T, which string) {
 	t.Helper()
 	file := os.Getenv("KFTLS_MUTATIONS_LOG")
-	if file == "" || !slices.Contains([]outcome{falseAlarm, isWrong, isAbstained}, m.outcome) {
+	word := string(m.outcome)
+	if m.outcome == isRight && m.strays() {
+		word = "right first, and another that cannot be"
+	}
+	if file == "" || word == string(ok) || word == string(isRight) {
 		return
 	}
 	log, err := os.OpenFile(filepath.Clean(file), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -123,7 +126,17 @@ func (m mutated) keep(t *testing.T, which string) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	fmt.Fprintf(log, "\n### %s (%s)\n%s\n%s\n", strings.ToUpper(string(m.outcome)), which, m, m.said.shown())
+	fmt.Fprintf(log, "\n### %s (%s)\n%s\n%s\n", strings.ToUpper(word), which, m, m.said.shown())
+}
+
+// strays tells that a finding behind the first one cannot come of the change.
+func (m mutated) strays() bool {
+	for _, finding := range m.said.Findings {
+		if (finding.Severity == "error" || finding.Severity == "critical") && !slices.Contains(causedBy(m.target), finding.Code) {
+			return true
+		}
+	}
+	return false
 }
 
 // compare says what came of a mutation. Where something is broken, every code that

@@ -16,7 +16,6 @@ import (
 // it is changed.
 type place struct {
 	path string
-	key  string
 	set  func(value any)
 	drop func()
 	at   any
@@ -33,7 +32,9 @@ func places(path string, at any, replace func(any)) []place {
 				continue
 			}
 			set := func(value any) { at[key] = value }
-			all = append(all, place{below, key, set, func() { delete(at, key) }, at[key]})
+			if below != ".metadata" {
+				all = append(all, place{below, set, func() { delete(at, key) }, at[key]})
+			}
 			all = append(all, places(below, at[key], set)...)
 		}
 	case []any:
@@ -41,7 +42,7 @@ func places(path string, at any, replace func(any)) []place {
 			below := fmt.Sprintf("%s[%d]", path, i)
 			set := func(value any) { at[i] = value }
 			drop := func() { replace(slices.Delete(slices.Clone(at), i, i+1)) }
-			all = append(all, place{below, "", set, drop, at[i]})
+			all = append(all, place{below, set, drop, at[i]})
 			all = append(all, places(below, at[i], set)...)
 		}
 	}
@@ -54,8 +55,8 @@ func leaveAlone(path string) bool {
 	switch path {
 	case ".apiVersion", ".kind", ".status", ".metadata.name", ".metadata.namespace", ".metadata.uid",
 		".metadata.resourceVersion", ".metadata.generation", ".metadata.creationTimestamp",
-		".metadata.managedFields", ".metadata.annotations", ".metadata":
-		return path != ".metadata"
+		".metadata.managedFields", ".metadata.annotations":
+		return true
 	}
 	return false
 }
