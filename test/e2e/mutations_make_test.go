@@ -41,7 +41,7 @@ var causes = []struct{ object, codes string }{
 	{"deployments istio-system/istio-ingressgateway", "315 317 314"},
 	{"deployments auth/dex", "705 711 803"},
 	{"deployments oauth2-proxy/oauth2-proxy", "703"},
-	{"deployments kubeflow/ml-pipeline", "605 901"},
+	{"deployments kubeflow/ml-pipeline-ui", "605 901"}, // the stand-in needs no ml-pipeline,
 	{"roles istio-system/istio-ingressgateway", "319"},
 	{"rolebindings istio-system/istio-ingressgateway", "319"},
 	{"the certificate", "306 307 308 309 403 501 502 503 504 505 506 507 508 509 510 511 512 513 514 516 518"},
@@ -128,7 +128,12 @@ func (s *scene) inForce(ctx context.Context, r *rand.Rand, m *mutated) {
 		if program := map[string]string{"auth": "dex", "oauth2-proxy": "oauth2-proxy"}[namespace]; program != "" && r.IntN(2) == 0 {
 			kind, name = "deployments", program
 			m.what += ", rolled out"
-			s.run(ctx, "kubectl -n "+namespace+" rollout restart deployment "+name)
+			// It also tells istiod Dex's new keys, and does not end if no pod gets ready.
+			limit, cancel := context.WithTimeout(ctx, rolloutLimit)
+			defer cancel()
+			if out, err := s.door.bed.command(limit, "restart", program).CombinedOutput(); err != nil {
+				s.t.Logf("testbed restart %s: %v\n%.500s", program, err, out)
+			}
 			s.fault.Undo = "restart " + program
 		}
 	}
