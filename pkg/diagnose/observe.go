@@ -288,7 +288,9 @@ func (f *Facts) observeLogin(r *Road, tell func(Symptom, string, bool), matters 
 	if a := r.answer(dexPath); a != nil && a.Status >= 502 && a.Status <= 504 {
 		tell(DexDown, a.line(), matters)
 	}
-	if a := r.answer(r.Dex); a != nil && a.Status >= 400 && a.Status < 500 {
+	// Where there never was a login, the dashboard answers for Dex.
+	noLogin := f.Objects != nil && !f.loginIsMeant(r)
+	if a := r.answer(r.Dex); a != nil && a.Status >= 400 && a.Status < 500 && !noLogin {
 		tell(DexRefuses, a.line(), matters)
 	}
 }
