@@ -23,7 +23,9 @@ var (
 	anySignIn = judge.Sign{Says: `Sign in|(?i)location: /dex/auth`}
 	// closedDoor is no answer of the pipelines API.
 	closedDoor = judge.Sign{Says: `^HTTP/\S+ (401|403|302)`}
-	// pipelinesAnswer is one.
+	// insideTheDoor is what the dashboard gives to who is logged in.
+	insideTheDoor = judge.Sign{Says: `^HTTP/\S+ 200`}
+	// pipelinesAnswer is an answer of the pipelines API.
 	pipelinesAnswer = judge.Sign{Says: `(?s)^HTTP/\S+ 200.*multi_user`}
 )
 
@@ -58,9 +60,11 @@ func (s *scene) everyClient(ctx context.Context) (broken, aim []string) {
 		aim = []string{"--expect", "http"}
 	}
 	if _, err := os.Stat(cookie); err == nil {
-		look := judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Cookie: "cookie", Well: pipelinesAnswer}
 		if found[1] == "" {
+			look := judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Cookie: "cookie", Well: pipelinesAnswer}
 			found = append(found, s.notWell(ctx, "https with a session", look))
+			look.URL, look.Well = "https://localhost/", insideTheDoor
+			found = append(found, s.notWell(ctx, "the dashboard with a session", look))
 		}
 		aim = append(aim, "--cookie-file", "cookie")
 	}

@@ -17,9 +17,8 @@ import (
 	"github.com/kftls/kubectl-kftls/test/faults/mutate"
 )
 
-// causes are the objects of a front door that are changed at random, by the
-// beginning of their name in a snapshot, with the codes that a change of them
-// can cause.
+// causes are the objects of a front door that are changed at random, with the
+// codes that a change of them can cause. Names with a checksum end with a star.
 var causes = []struct{ object, codes string }{
 	{"gateways kubeflow/kubeflow-gateway", "207 301 302 303 304 305 311 312 313 314 315 316 321 322 324 325 401 515 517"},
 	{"services istio-system/istio-ingressgateway", "315 316 317 318 311 401 108 109"},
@@ -27,12 +26,12 @@ var causes = []struct{ object, codes string }{
 	{"virtualservices oauth2-proxy/oauth2-proxy", "321 601 604 605 606 703"},
 	{"virtualservices kubeflow/centraldashboard", "321 601 604 605 608"},
 	{"virtualservices kubeflow/ml-pipeline-ui", "321 601 604 605 608 901 902 903"},
-	{"authorizationpolicies istio-system/", "601 606 701 702 712 716 717 718 805"},
-	{"requestauthentications istio-system/", "601 710 711 712 803"},
+	{"authorizationpolicies istio-system/*", "601 606 701 702 712 716 717 718 805"},
+	{"requestauthentications istio-system/*", "601 710 711 712 803"},
 	{"configmaps istio-system/istio", "320 605 606 607 701 702 703 704 711 718 801"},
 	{"configmaps auth/dex", "705 706 707 708 709 710 711 712"},
-	{"configmaps oauth2-proxy/oauth2-proxy", "703 704 706 707 708 709 710 711 712 801 606"},
-	{"secrets oauth2-proxy/oauth2-proxy", "703 704 706 708 709 801"},
+	{"configmaps oauth2-proxy/oauth2-proxy-*", "703 704 706 707 708 709 710 711 712 801 606"},
+	{"secrets oauth2-proxy/oauth2-proxy-*", "703 704 706 708 709 801"},
 	{"secrets auth/dex-oidc-client", "705 706 708 709"},
 	{"services auth/dex", "605 705 711"},
 	{"services oauth2-proxy/oauth2-proxy", "605 703 704"},
@@ -42,17 +41,22 @@ var causes = []struct{ object, codes string }{
 	{"deployments auth/dex", "705 711 803"},
 	{"deployments oauth2-proxy/oauth2-proxy", "703"},
 	{"deployments kubeflow/ml-pipeline-ui", "605 901"}, // the stand-in needs no ml-pipeline,
-	{"roles istio-system/istio-ingressgateway", "319"},
-	{"rolebindings istio-system/istio-ingressgateway", "319"},
+	{"roles istio-system/istio-ingressgateway-sds", "319"},
+	{"rolebindings istio-system/istio-ingressgateway-sds", "319"},
 	{"the certificate", "306 307 308 309 403 501 502 503 504 505 506 507 508 509 510 511 512 513 514 516 518"},
 	{"client", "101 102 103 104 106 107 108 109 110 111 112 113 114 501 502 503 505 506 702 801 802 803 804"},
+}
+
+func matches(object, name string) bool {
+	beginning, many := strings.CutSuffix(object, "*")
+	return name == object || many && strings.HasPrefix(name, beginning)
 }
 
 // causedBy are the codes that fit a change.
 func causedBy(target string) []string {
 	var all []string
 	for _, each := range causes {
-		if strings.HasPrefix(target, each.object) {
+		if matches(each.object, target) {
 			for code := range strings.FieldsSeq(each.codes) {
 				all = append(all, "KFT"+code)
 			}
@@ -108,7 +112,7 @@ func (s *scene) aimAt(r *rand.Rand, names []string) string {
 		cause := causes[r.IntN(len(causes))]
 		var fitting []string
 		for _, name := range names {
-			if strings.HasPrefix(name, cause.object) {
+			if matches(cause.object, name) {
 				fitting = append(fitting, name)
 			}
 		}
@@ -181,6 +185,8 @@ func (s *scene) mutateCertificate(ctx context.Context, r *rand.Rand, m *mutated)
 		m.what += ", the clients have the CA from before"
 		steps = append(steps, faults.Step{Run: "cp old.crt ca.crt"})
 	}
-	s.steps(ctx, append(steps, faults.Step{Secret: &faults.Secret{}}, faults.Step{Server: &faults.Server{}}))
+	s.steps(ctx, append(steps, faults.Step{Secret: &faults.Secret{}}, faults.Step{Run: `kubectl -n kubeflow patch gateways.networking.istio.io kubeflow-gateway --type json -p '[
+		{"op":"test","path":"/spec/servers/1/port/number","value":443},
+		{"op":"replace","path":"/spec/servers/1/tls/credentialName","value":"$SECRET"}]'`}))
 	s.inForce(ctx, r, m)
 }

@@ -25,9 +25,8 @@ func Object(r *rand.Rand, object map[string]any) (what string, gone bool) {
 	case "Deployment":
 		return replicas(r, object), false
 	}
-	all := places("", object, nil)
-	p := all[r.IntN(len(all))]
-	return fmt.Sprintf("%s (%.80v): %s", p.path, p.at, p.change(r)), false
+	p := choose(r, places("", object, nil))
+	return p.said() + ": " + p.change(r), false
 }
 
 // replicas of a Deployment: none, one, or one more.
@@ -55,12 +54,11 @@ func settings(r *rand.Rand, object map[string]any) string {
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal([]byte(old), &tree); err == nil && len(tree) > 0 {
-		all := places("", tree, nil)
-		p := all[r.IntN(len(all))]
-		said := p.change(r)
+		p := choose(r, places("", tree, nil))
+		said := p.said() + ": " + p.change(r)
 		if text, err := yaml.Marshal(tree); err == nil {
 			data[key] = string(text)
-			return fmt.Sprintf(".data[%s] %s (%.80v): %s", key, p.path, p.at, said)
+			return fmt.Sprintf(".data[%s] %s", key, said)
 		}
 	}
 	lines := strings.Split(old, "\n")

@@ -61,6 +61,19 @@ func leaveAlone(path string) bool {
 	return false
 }
 
+// choose takes a place. Labels of the object itself, which are many and steer
+// little, are taken less often.
+func choose(r *rand.Rand, all []place) place {
+	p := all[r.IntN(len(all))]
+	for strings.HasPrefix(p.path, ".metadata.") && r.IntN(5) > 0 {
+		p = all[r.IntN(len(all))]
+	}
+	return p
+}
+
+// said is a place and what stood there, cut where it is long.
+func (p place) said() string { return fmt.Sprintf("%s (%.80s)", p.path, fmt.Sprint(p.at)) }
+
 // change changes what stands in a place, and says how.
 func (p place) change(r *rand.Rand) string {
 	if r.IntN(4) == 0 {
