@@ -64,6 +64,8 @@
 //
 // TestFaults makes the faults of test/faults on the same testbeds, with steps of
 // its own: no scripts, because each fault goes through the same stations.
+// TestMutations breaks something at random, a few times in a usual run and many
+// by hand (KFTLS_MUTATIONS, KFTLS_SEED).
 //
 // as LOGIN PROGRAM [ARG…] is a program on the PATH: it runs another one with
 // KFTLS_LOGIN and KFTLS_PASSWORD of somebody whom the testbed knows

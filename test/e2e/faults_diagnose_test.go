@@ -6,12 +6,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/kftls/kubectl-kftls/test/faults"
 )
 
 // diagnosisLimit is what a user waits for a diagnosis at most.
@@ -21,15 +25,69 @@ const diagnosisLimit = 5 * time.Second
 type diagnosis struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
+	Healthy    bool   `json:"healthy"`
 	Findings   []struct {
-		Code  string `json:"code"`
-		Title string `json:"title"`
-		Fix   struct {
+		Code     string `json:"code"`
+		Severity string `json:"severity"`
+		Title    string `json:"title"`
+		Cause    string `json:"cause"`
+		Fix      struct {
 			Kind     string   `json:"kind"`
 			Commands []string `json:"commands"`
 		} `json:"fix"`
 	} `json:"findings"`
+	Checks []struct {
+		Code   string `json:"code"`
+		Status string `json:"status"`
+	} `json:"checks"`
 }
+
+// first is the code of the first finding, empty if there is none.
+func (d diagnosis) first() string {
+	if len(d.Findings) == 0 {
+		return ""
+	}
+	return d.Findings[0].Code
+}
+
+// alarm is the code of the first finding that says that something is broken,
+// which a warning does not.
+func (d diagnosis) alarm() string {
+	for _, finding := range d.Findings {
+		if finding.Severity == "error" || finding.Severity == "critical" {
+			return finding.Code
+		}
+	}
+	return ""
+}
+
+// named is what a diagnosis says to be the fault: its first finding, or where
+// nothing is broken the first one that says that something is.
+func (d diagnosis) named(fault faults.Fault) string {
+	if fault.Code == "" {
+		return d.alarm()
+	}
+	return d.first()
+}
+
+func (d diagnosis) codes() []string {
+	var all []string
+	for _, finding := range d.Findings {
+		all = append(all, finding.Code)
+	}
+	return all
+}
+
+// diagnosed is a diagnosis as a program gives it.
+type diagnosed struct {
+	diagnosis
+	exit   int
+	took   time.Duration
+	stdout string
+	stderr string
+}
+
+func (a diagnosed) shown() string { return vault.redact(a.stdout + a.stderr) }
 
 func hasDiagnose(t *testing.T) bool {
 	t.Helper()
@@ -37,44 +95,63 @@ func hasDiagnose(t *testing.T) bool {
 	return err == nil && strings.Contains(string(out), "diagnose [")
 }
 
-// diagnose runs the plugin on the fault and compares what it finds first.
-func (s *scene) diagnose(ctx context.Context, row *truthRow) {
-	s.t.Helper()
-	args := []string{"kftls", "diagnose", "-o", "json"}
-	for _, arg := range s.fault.Aim {
-		args = append(args, s.expand(arg))
+// ask runs a diagnosis with certain rights.
+func (s *scene) ask(ctx context.Context, who rights, aim []string) (diagnosed, error) {
+	cmd := s.shell(ctx, `exec kubectl kftls diagnose -o json "$@"`)
+	cmd.Args = append(cmd.Args, "kubectl")
+	for _, arg := range aim {
+		cmd.Args = append(cmd.Args, s.expand(arg))
 	}
-	cmd := s.shell(ctx, `exec kubectl "$@"`)
-	cmd.Args = append(append(cmd.Args, "kubectl"), args...)
+	if who != admin {
+		cmd.Env = append(cmd.Env, "KUBECONFIG="+s.door.kubeconfigs[who]) // the last one counts
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	began := time.Now()
 	err := cmd.Run()
-	row.took = time.Since(began)
+	said := diagnosed{took: time.Since(began), stdout: stdout.String(), stderr: stderr.String()}
 	if cmd.ProcessState == nil {
-		s.t.Fatal(err)
+		return said, err
 	}
-	var said diagnosis
-	if err := json.Unmarshal(stdout.Bytes(), &said); err != nil || said.Kind != "Diagnosis" {
-		s.t.Fatalf("no diagnosis: %v\n%s%s", err, vault.redact(stdout.String()), vault.redact(stderr.String()))
+	said.exit = cmd.ProcessState.ExitCode()
+	if err := json.Unmarshal(stdout.Bytes(), &said.diagnosis); err != nil || said.Kind != "Diagnosis" {
+		return said, fmt.Errorf("no diagnosis: %w\n%s", err, said.shown())
 	}
-	shown := func() string { return vault.redact(stdout.String() + stderr.String()) }
-	for _, finding := range said.Findings {
-		row.codes = append(row.codes, finding.Code)
+	return said, nil
+}
+
+// diagnose runs the plugin on the fault, with all rights and with fewer, side by
+// side, and compares what it finds first.
+func (s *scene) diagnose(ctx context.Context, row *truthRow) {
+	s.t.Helper()
+	asked := s.asked()
+	answers, errs := make([]diagnosed, len(asked)), make([]error, len(asked))
+	var all sync.WaitGroup
+	for i, who := range asked {
+		all.Go(func() { answers[i], errs[i] = s.ask(ctx, who, s.fault.Aim) })
 	}
-	first := ""
+	all.Wait()
+	row.said = map[rights]diagnosed{}
+	for i, who := range asked {
+		s.check(errs[i])
+		row.said[who] = answers[i]
+		if who != admin {
+			s.judgeRights(who, answers[i])
+		}
+	}
+	said := row.said[admin]
 	if len(said.Findings) > 0 {
-		first, row.commands = said.Findings[0].Code, said.Findings[0].Fix.Commands
+		row.commands = said.Findings[0].Fix.Commands
 		row.printed = s.fault.Fix == "printed" || s.fault.Fix == "" && said.Findings[0].Fix.Kind == "command" && len(row.commands) > 0
 	}
-	if !s.fault.Right(first) {
-		s.t.Errorf("found %v, want %s first\n%s", row.codes, s.fault.Code, shown())
+	if !s.fault.Right(said.named(s.fault)) {
+		s.t.Errorf("found %v, want %s first\n%s", said.codes(), s.fault.Code, said.shown())
 	}
-	if row.took > diagnosisLimit {
-		s.t.Errorf("it took %s, longer than %s", row.took, diagnosisLimit)
+	if said.took > diagnosisLimit {
+		s.t.Errorf("it took %s, longer than %s", said.took, diagnosisLimit)
 	}
-	if got := cmd.ProcessState.ExitCode(); got != s.fault.WantedExit() {
-		s.t.Errorf("exit code %d, want %d\n%s", got, s.fault.WantedExit(), shown())
+	if said.exit != s.fault.WantedExit() {
+		s.t.Errorf("exit code %d, want %d\n%s", said.exit, s.fault.WantedExit(), said.shown())
 	}
 }
 

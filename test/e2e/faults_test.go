@@ -30,7 +30,9 @@ const (
 
 // TestFaults makes each fault of test/faults on a testbed, one after the other.
 // A real client must show that it is broken; the diagnosis must name it first,
-// within five seconds; its fix must make the client well. One alone:
+// within five seconds; its fix must make the client well. Who may only view, or
+// has no cluster, must be told the same or nothing (faults_rights_test.go). One
+// alone:
 //
 //	go test -tags e2e ./test/e2e -run TestFaults/the-secret-is-missing
 //
@@ -55,10 +57,12 @@ func TestFaults(t *testing.T) {
 				door = openFrontDoor(t, fault.Profile)
 				doors[fault.Profile] = door
 			}
-			table = append(table, door.try(child, fault, diagnoses))
+			row := &truthRow{fault: fault}
+			table = append(table, row)
+			door.try(child, row, diagnoses)
 		})
 	}
-	if diagnoses && os.Getenv("KFTLS_TRUTH") == "update" && !t.Failed() {
+	if diagnoses && os.Getenv("KFTLS_TRUTH") == "update" {
 		table.write(t)
 	}
 }
@@ -71,6 +75,8 @@ type frontDoor struct {
 	setup    string            // what was done: none or https
 	baseline objects
 	count    int
+	// kubeconfigs are those with fewer rights.
+	kubeconfigs map[rights]string
 }
 
 func openFrontDoor(t *testing.T, profile string) *frontDoor {
@@ -85,6 +91,7 @@ func openFrontDoor(t *testing.T, profile string) *frontDoor {
 
 func (d *frontDoor) remember(t *testing.T) {
 	t.Helper()
+	d.grant(t)
 	var err error
 	if d.baseline, err = d.bed.objects(); err != nil {
 		t.Fatal(err)
@@ -92,11 +99,11 @@ func (d *frontDoor) remember(t *testing.T) {
 }
 
 // try makes one fault and takes it back.
-func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthRow {
+func (d *frontDoor) try(t *testing.T, row *truthRow, diagnoses bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), faultLimit)
 	defer cancel()
-	row := truthRow{fault: fault}
+	fault := row.fault
 	d.count++
 	d.prepare(ctx, t, fault)
 	s := d.newScene(t, fault)
@@ -129,7 +136,7 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 	}
 	lap("judged")
 	if diagnoses {
-		s.diagnose(ctx, &row)
+		s.diagnose(ctx, row)
 		lap("diagnosed")
 	}
 	if fault.Code != "" && fault.MayBeOnItsWay() {
@@ -137,7 +144,7 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 		lap("still broken")
 	}
 	if fault.Code == "" {
-		return row
+		return
 	}
 	switch {
 	case row.printed:
@@ -155,7 +162,6 @@ func (d *frontDoor) try(t *testing.T, fault faults.Fault, diagnoses bool) truthR
 	s.become(ctx, "well", look, look.WellSign(), wellLimit)
 	lap("healed")
 	row.healed = true
-	return row
 }
 
 // home is that of the set-up that is in force.
@@ -216,11 +222,7 @@ func (d *frontDoor) takeBack(t *testing.T, s *scene) {
 	}
 	d.bed.must(t, "reset")
 	d.setup = "none"
-	if baseline, err := d.bed.objects(); err != nil {
-		t.Error(err)
-	} else {
-		d.baseline = baseline
-	}
+	d.remember(t)
 }
 
 // stay wants a client to be as broken until a certain time as it was at first.

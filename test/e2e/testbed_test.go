@@ -105,6 +105,13 @@ func (bed *testbed) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// kubectl runs the testbed's kubectl as its admin.
+func (bed *testbed) kubectl(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `exec kubectl "$@"`, "sh"}, args...)...)
+	cmd.Env = append(bed.environment(), "KUBECONFIG="+bed.kubeconfig, "PATH="+bed.path)
+	return cmd
+}
+
 // environment is the test's own, without what names a cluster or a state
 // folder. The user's cache folder stays: the testbed's programs lie there.
 func (bed *testbed) environment() []string {

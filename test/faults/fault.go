@@ -23,7 +23,7 @@ type Fault struct {
 	// Name says what is broken: small letters, with hyphens.
 	Name string `json:"name"`
 	// Code is what the first finding of a diagnosis must be. It is empty for
-	// what looks like a fault and does no harm: then there must be no finding.
+	// what looks like a fault and does no harm: then no finding may be an error.
 	Code string `json:"code"`
 	// Also are other codes that are right as well.
 	Also []string `json:"also"`
