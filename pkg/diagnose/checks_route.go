@@ -37,7 +37,9 @@ type kubeflowRoute struct{ part, namespace, name, prefix string }
 func (f *Facts) kubeflowRoutes() []kubeflowRoute {
 	routes := []kubeflowRoute{
 		{"the dashboard", "kubeflow", "centraldashboard", "/"},
-		{"Dex", "auth", "dex", "/dex/"},
+	}
+	if f.Objects.hasLogin() { // a Kubeflow without any part of a login misses no way to Dex
+		routes = append(routes, kubeflowRoute{"Dex", "auth", "dex", "/dex/"})
 	}
 	if f.Objects.Proxy.Exists() && f.Objects.Proxy.Namespace == "oauth2-proxy" && f.Objects.customPolicy() != nil && !f.objectGuardsAll() {
 		routes = append(routes, kubeflowRoute{"oauth2-proxy", "oauth2-proxy", "oauth2-proxy", "/oauth2/"})

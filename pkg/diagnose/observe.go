@@ -277,7 +277,12 @@ func (f *Facts) loginIsMeant(r *Road) bool {
 		return true
 	}
 	o := f.Objects
-	return o != nil && (o.Proxy.Exists() || o.Dex.Exists() || o.hasAuthnFilter())
+	return o != nil && o.hasLogin()
+}
+
+// hasLogin tells that a part of a login is there, as far as one may see.
+func (o *Objects) hasLogin() bool {
+	return o.Proxy.Exists() || o.Dex.Exists() || o.hasAuthnFilter()
 }
 
 // observeLogin tells what the parts of the login answer.
@@ -288,9 +293,7 @@ func (f *Facts) observeLogin(r *Road, tell func(Symptom, string, bool), matters 
 	if a := r.answer(dexPath); a != nil && a.Status >= 502 && a.Status <= 504 {
 		tell(DexDown, a.line(), matters)
 	}
-	// Where there never was a login, the dashboard answers for Dex.
-	noLogin := f.Objects != nil && !f.loginIsMeant(r)
-	if a := r.answer(r.Dex); a != nil && a.Status >= 400 && a.Status < 500 && !noLogin {
+	if a := r.answer(r.Dex); a != nil && a.Status >= 400 && a.Status < 500 {
 		tell(DexRefuses, a.line(), matters)
 	}
 }
