@@ -96,6 +96,9 @@ func lookVanished(_ context.Context, f *Facts) Result {
 	if _, stands := door.OurServer(door.SecretName("")); stands {
 		return passed("it stands")
 	}
+	if other, ok := f.Objects.httpsServer(f.Aim.Host); ok && other.MatchesHost(f.Aim.Host) {
+		return passed("another HTTPS server stands in its place: " + other.String())
+	}
 	recorded := door.Gateway.GetAnnotations()[gateway.AnnotationSetup] != ""
 	if !f.Objects.CA.OK() && !recorded {
 		if f.Objects.CA.Absent() {

@@ -295,7 +295,12 @@ func (f *Facts) loginIsMeant(r *Road) bool {
 		return true
 	}
 	o := f.Objects
-	return o != nil && (o.Proxy.Exists() || o.Dex.Exists() || o.hasAuthnFilter())
+	return o != nil && o.hasLogin()
+}
+
+// hasLogin tells that a part of a login is there, as far as one may see.
+func (o *Objects) hasLogin() bool {
+	return o.Proxy.Exists() || o.Dex.Exists() || o.hasAuthnFilter()
 }
 
 // observeLogin tells what the parts of the login answer.

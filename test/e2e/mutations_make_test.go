@@ -185,8 +185,15 @@ func (s *scene) mutateCertificate(ctx context.Context, r *rand.Rand, m *mutated)
 		m.what += ", the clients have the CA from before"
 		steps = append(steps, faults.Step{Run: "cp old.crt ca.crt"})
 	}
-	s.steps(ctx, append(steps, faults.Step{Secret: &faults.Secret{}}, faults.Step{Run: `kubectl -n kubeflow patch gateways.networking.istio.io kubeflow-gateway --type json -p '[
-		{"op":"test","path":"/spec/servers/1/port/number","value":443},
-		{"op":"replace","path":"/spec/servers/1/tls/credentialName","value":"$SECRET"}]'`}))
+	if r.IntN(3) > 0 {
+		// Envoy keeps what it has where it cannot take this one.
+		steps = append(steps, faults.Step{Secret: &faults.Secret{Name: "kftls-gateway"}})
+	} else {
+		m.what += ", in another Secret"
+		steps = append(steps, faults.Step{Secret: &faults.Secret{}}, faults.Step{Run: `kubectl -n kubeflow patch gateways.networking.istio.io kubeflow-gateway --type json -p '[
+			{"op":"test","path":"/spec/servers/1/port/number","value":443},
+			{"op":"replace","path":"/spec/servers/1/tls/credentialName","value":"$SECRET"}]'`})
+	}
+	s.steps(ctx, steps)
 	s.inForce(ctx, r, m)
 }
