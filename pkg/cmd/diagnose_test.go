@@ -148,6 +148,10 @@ func TestDiagnoseAddress(t *testing.T) {
 	if got = diagnosed(t, "", nil, door, "-o", "short"); got.out != "nothing is in the way\n" {
 		t.Errorf("well, in short: %+v", got)
 	}
+	got = diagnosed(t, "", nil, door, "-o", "short", "-v", "1")
+	if got.out != "nothing is in the way\n" || !strings.Contains(got.err, "KFT101 passed (nothing listens at the address): something listens there\n") {
+		t.Errorf("with every check: %+v", got)
+	}
 	if got = diagnosed(t, "", nil, door, "-o", "yaml"); !strings.HasPrefix(got.out, "alsoNoticed:") && !strings.Contains(got.out, "\nkind: Diagnosis\n") {
 		t.Errorf("as YAML: %+v", got)
 	}

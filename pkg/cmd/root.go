@@ -114,7 +114,7 @@ func verbs(f *Factory) []*cobra.Command {
 // addLogLevel adds klog's -v. Its log goes to stderr.
 func addLogLevel(root *cobra.Command, f *Factory) {
 	root.PersistentFlags().Int32VarP(&f.Verbosity, "v", "v", 0,
-		"Level of the log, on stderr: 1 shows the steps of a login, 6 every request to the API server. More counts as 6, since it would show secrets")
+		"Level of the log, on stderr: 1 shows the steps of a login and of a diagnosis, 6 every request to the API server. More counts as 6, since it would show secrets")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if f.Verbosity > maxLogLevel {
 			f.UI.Note("-v %d counts as -v %d: above it the Kubernetes client logs Secrets and cookies", f.Verbosity, maxLogLevel)
