@@ -102,11 +102,25 @@ func lookLoadBalancer(_ context.Context, f *Facts) Result {
 		byAdmin("let the load balancer pass TCP through to the Service's ports, without the PROXY protocol"), ev...)
 }
 
+// tlsTunnels counts the tunnels over which the gateway's TLS was looked at.
+func (f *Facts) tlsTunnels() int {
+	n := 0
+	for _, r := range f.Roads {
+		if symptom, _ := r.connection(); !r.Own && r.TLS && symptom != NoTunnel {
+			n++
+		}
+	}
+	return n
+}
+
 func lookCut(_ context.Context, f *Facts) Result {
 	for i := range f.Seen {
 		s := &f.Seen[i]
 		if s.Symptom != HandshakeCut && (s.Symptom != NoAnswer || s.own || s.plain) {
 			continue
+		}
+		if s.own && endpoint.IsLoopback(f.own().Origin.Hostname()) && f.tlsTunnels() == 0 {
+			return skipped("without a look at the gateway it stays open whether it or what listens on this computer closes the connection")
 		}
 		return found("the connection is closed before a certificate is shown, and no object that may be read says why",
 			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs deployment/istiod --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)

@@ -212,9 +212,33 @@ func lookUnrecognised(_ context.Context, f *Facts) Result {
 			x.Confidence, x.causes = Possible, []Symptom{s.Symptom}
 		})
 	}
+	if candidates := f.notLookedAt(s.Symptom); len(candidates) > 0 {
+		return found(fmt.Sprintf("%s; without a look at the gateway itself it may be one of several causes", s.Symptom),
+			locally("with a kubeconfig of the cluster the same command sees more", f.program()+" diagnose"+f.flags()), append(ev, candidates...)...).as(func(x *Finding) {
+			x.Confidence, x.causes = Possible, []Symptom{s.Symptom}
+		})
+	}
 	return found(fmt.Sprintf("%s, and no known cause explains it", s.Symptom), locally("send the evidence to whoever runs the cluster, or with a bug report", f.program()+" diagnose"+f.flags()+" -o json"), ev...).as(func(x *Finding) {
 		x.Confidence, x.causes = Possible, []Symptom{s.Symptom}
 	})
+}
+
+// mostCandidates is how many causes are named that could not be looked at.
+const mostCandidates = 5
+
+// notLookedAt are the causes of a symptom that wanted a look at the cluster, where
+// there was none.
+func (f *Facts) notLookedAt(symptom Symptom) []Evidence {
+	if f.hasTunnel() {
+		return nil
+	}
+	var list []Evidence
+	for _, o := range f.before {
+		if o.result.Status == Skipped && causes(&o.check, symptom) && len(list) < mostCandidates {
+			list = append(list, evidence("possible", o.check.Code, o.check.Title))
+		}
+	}
+	return list
 }
 
 // unexplained is the first failure that no finding accounts for.

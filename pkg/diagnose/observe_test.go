@@ -288,3 +288,17 @@ func TestTLSEndsElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestNoTunnelIsNoFailureOfAnAddress: who may not open tunnels, and names an
+// address, is told of the address.
+func TestNoTunnelIsNoFailureOfAnAddress(t *testing.T) {
+	noTunnel := each(func(r *Road) bool { return !r.Own }, dialled(fault.New(fault.Forbidden, "", "pods is forbidden")))
+	f := healthy(to(local), each(isOwn, dialled(errRefused)), noTunnel)
+	if got, _ := f.judged(); len(got.findings) == 0 || got.findings[0].Code != "KFT101" {
+		t.Errorf("with an address: %+v", tell(got))
+	}
+	f = healthy(noTunnel, func(f *Facts) { f.Objects.MayForward = ok(false) })
+	if got, _ := f.judged(); len(got.findings) == 0 || got.findings[0].Code != "KFT204" {
+		t.Errorf("without one: %+v", tell(got))
+	}
+}
