@@ -24,7 +24,7 @@ type step struct {
 // groups are names for several steps.
 var groups = map[string][]string{
 	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz"},
-	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz-long", "release"},
+	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e-long", "integration", "fuzz-long", "release"},
 }
 
 // steps are all there is, the quick ones first.
@@ -35,7 +35,8 @@ var steps = []step{
 	{"lint", 20 * time.Minute, lint},
 	{"build", 10 * time.Minute, build},
 	{"testbed", 60 * time.Minute, testbed},
-	{"e2e", 30 * time.Minute, e2e},
+	{"e2e", 45 * time.Minute, e2e()},
+	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500")},
 	{"integration", 20 * time.Minute, integration},
 	{"fuzz", 15 * time.Minute, fuzz(10 * time.Second)},
 	{"fuzz-long", 90 * time.Minute, fuzz(time.Minute)},
@@ -147,16 +148,23 @@ func testbed(ctx context.Context, r *recorder) {
 	r.command(ctx, "build the testbed", in(".", "make", "testbed"))
 }
 
-func e2e(ctx context.Context, r *recorder) {
-	for _, program := range []string{"kubectl-kftls", "testbed"} {
-		if _, err := os.Stat(filepath.Join("bin", program)); err != nil {
-			r.notRun("e2e", fmt.Sprintf("bin/%s was not built", program))
-			return
+// e2e tells the stories and makes the faults; variables make it longer.
+func e2e(variables ...string) func(context.Context, *recorder) {
+	return func(ctx context.Context, r *recorder) {
+		for _, program := range []string{"kubectl-kftls", "testbed"} {
+			if _, err := os.Stat(filepath.Join("bin", program)); err != nil {
+				r.notRun("e2e", fmt.Sprintf("bin/%s was not built", program))
+				return
+			}
 		}
+		limit := "43m"
+		if len(variables) > 0 {
+			limit = "175m"
+		}
+		c := in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", limit, "./test/e2e/...")
+		c.env = append(withPythonClients(ctx, r), variables...)
+		r.goTest(ctx, c)
 	}
-	c := in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", "28m", "./test/e2e/...")
-	c.env = withPythonClients(ctx, r)
-	r.goTest(ctx, c)
 }
 
 // withPythonClients is a PATH that begins with the folder of kfp and of a Python

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ const (
 //
 //	go test -tags e2e ./test/e2e -run TestFaults/the-secret-is-missing
 //
-// KFTLS_FAULTS=judge leaves the diagnosis out, and tries the faults themselves.
+// Those that are slow are left to make test-all, KFTLS_FAULTS=all, and to whoever
+// names them. KFTLS_FAULTS=judge leaves the diagnosis out, and tries the faults themselves.
 // KFTLS_TRUTH=update writes docs/truth.md of what was seen.
 func TestFaults(t *testing.T) {
 	all, err := faults.All()
@@ -47,6 +49,10 @@ func TestFaults(t *testing.T) {
 	if diagnoses && !hasDiagnose(t) {
 		fmt.Println("NOT RUN diagnoses of faults: the plugin has no command diagnose")
 		diagnoses = false
+	}
+	updates := os.Getenv("KFTLS_TRUTH") == "update"
+	if os.Getenv("KFTLS_FAULTS") == "" && !updates && !namesOne() {
+		all = slices.DeleteFunc(all, func(fault faults.Fault) bool { return fault.Slow })
 	}
 	doors := map[string]*frontDoor{}
 	var table truth
@@ -62,9 +68,15 @@ func TestFaults(t *testing.T) {
 			door.try(child, row, diagnoses)
 		})
 	}
-	if diagnoses && os.Getenv("KFTLS_TRUTH") == "update" {
+	if diagnoses && updates {
 		table.write(t)
 	}
+}
+
+// namesOne tells that somebody asked for certain faults.
+func namesOne() bool {
+	chosen := flag.Lookup("test.run")
+	return chosen != nil && strings.Contains(chosen.Value.String(), "/")
 }
 
 // frontDoor is a testbed that faults follow each other on, and what is kept

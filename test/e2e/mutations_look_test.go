@@ -40,6 +40,7 @@ func (s *scene) everyClient(ctx context.Context) (broken, aim []string) {
 		{"http", judge.Look{URL: "http://localhost/", Through: 80, Well: anySignIn}},
 		{"https", judge.Look{URL: "https://localhost/", Through: 443, CA: "ca.crt", Well: anySignIn}},
 		{"https without a session", judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Well: closedDoor}},
+		{"https with any header", judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Args: []string{"-H", "Authorization: Basic eDp5"}, Well: closedDoor}},
 	}
 	found := make([]string, len(looks)+1)
 	var all sync.WaitGroup
@@ -48,7 +49,7 @@ func (s *scene) everyClient(ctx context.Context) (broken, aim []string) {
 	}
 	cookie := filepath.Join(s.dir, "cookie")
 	all.Go(func() {
-		out, err := s.shell(ctx, "timeout 20 as user@example.com kubectl kftls cookie --fresh >cookie.new && mv cookie.new cookie").CombinedOutput()
+		out, err := s.shell(ctx, "timeout 20 as user@example.com kubectl kftls cookie --fresh --approve --ca-file ca.crt >cookie.new && mv cookie.new cookie").CombinedOutput()
 		if err != nil {
 			_ = os.Remove(cookie)
 			found[len(looks)] = fmt.Sprintf("login: %v %.300q", err, out)

@@ -29,6 +29,9 @@ type Fault struct {
 	Also []string `json:"also"`
 	// Profile is the Kubeflow; today's if empty.
 	Profile string `json:"profile"`
+	// Slow keeps it for the long run: another like it is in the short one, or all is
+	// well with it and it takes a while to make.
+	Slow bool `json:"slow"`
 	// Setup is how HTTPS was set up before: none (the default), https by the
 	// plugin, hand as on a blog (a CA, a Secret, a server of the Gateway).
 	Setup string `json:"setup"`

@@ -3,6 +3,8 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +49,27 @@ func TestCertificates(t *testing.T) {
 					t.Errorf("%s: %s was not written (%v)", fault.Name, name, err)
 				}
 			}
+		}
+	}
+}
+
+// The list of known misses can be read, and names faults that are there.
+func TestMisses(t *testing.T) {
+	all, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	misses, err := Misses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, miss := range misses {
+		known := strings.HasPrefix(miss.Fault, "mutated ") || slices.ContainsFunc(all, func(f Fault) bool { return f.Name == miss.Fault })
+		if !known {
+			t.Errorf("there is no fault %s", miss.Fault)
+		}
+		if !slices.Contains([]string{"admin", "view only", "no cluster"}, miss.Rights) || miss.Found != "none" && !codeForm.MatchString(miss.Found) {
+			t.Errorf("%v is not FAULT, RIGHTS, CODE", miss)
 		}
 	}
 }
