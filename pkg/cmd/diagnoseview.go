@@ -99,24 +99,31 @@ func (v diagnoseView) well(d *diagnose.Diagnosis) {
 
 const nothingSeen = "No way to the front door could be looked at: nothing can be said about it."
 
-// counts says how many checks passed, and names those that could not be made.
+// counts says how many checks passed, and names those that could not be made, by
+// what was in their way: one right often hides many facts.
 func (v diagnoseView) counts(d *diagnose.Diagnosis) {
-	passed, open := 0, []string{}
+	passed, unknown := 0, 0
+	var reasons []string
+	codes := map[string][]string{}
 	for _, c := range d.Checks {
 		switch c.Status {
 		case diagnose.Passed:
 			passed++
 		case diagnose.Unknown:
-			open = append(open, fmt.Sprintf("  ? %s %s: %s", c.Code, c.Title, c.Detail))
+			unknown++
+			if codes[c.Detail] == nil {
+				reasons = append(reasons, c.Detail)
+			}
+			codes[c.Detail] = append(codes[c.Detail], c.Code)
 		}
 	}
-	if len(open) > 0 {
+	if unknown > 0 {
 		v.line("Could not be looked at:")
-		for _, text := range open {
-			v.line("%s", v.f.UI.Dim(text))
-		}
 	}
-	v.line("%s", v.f.UI.Dim(fmt.Sprintf("%d checks passed, %d could not be made, in %.1fs", passed, len(open), d.Seconds)))
+	for _, reason := range reasons {
+		v.line("%s", v.f.UI.Dim(fmt.Sprintf("  ? %s: %s", strings.Join(codes[reason], " "), reason)))
+	}
+	v.line("%s", v.f.UI.Dim(fmt.Sprintf("%d checks passed, %d could not be made, in %.1fs", passed, unknown, d.Seconds)))
 }
 
 // finding is cause, evidence and fix of one finding.
