@@ -119,7 +119,7 @@ func lookCut(_ context.Context, f *Facts) Result {
 		if s.Symptom != HandshakeCut && (s.Symptom != NoAnswer || s.own || s.plain) {
 			continue
 		}
-		if s.own && endpoint.IsLoopback(f.own().Origin.Hostname()) && f.tlsTunnels() == 0 {
+		if s.own && f.seenHereAlone() {
 			return skipped("without a look at the gateway it stays open whether it or what listens on this computer closes the connection")
 		}
 		return found("the connection is closed before a certificate is shown, and no object that may be read says why",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 // What is read of istiod's log, and only where a symptom asks for it.
@@ -64,11 +65,18 @@ func (f *Facts) logEvidence() []Evidence {
 	return slices.Clip(list)
 }
 
+// seenHereAlone tells that a port of this computer is all that was looked at: what
+// istiod said in the last minutes need not be why that one fails.
+func (f *Facts) seenHereAlone() bool {
+	own := f.own()
+	return own != nil && endpoint.IsLoopback(own.Origin.Hostname()) && f.tlsTunnels() == 0
+}
+
 // byLog finds by istiod's own words what could not be read: a text decides
 // nothing, so that the finding is likely.
 func (f *Facts) byLog(c *Check, r Result) Result {
 	m := f.logSays(c.Code)
-	if r.Status != Unknown || m == nil {
+	if r.Status != Unknown || m == nil || f.seenHereAlone() {
 		return r
 	}
 	return found("istiod says so, and what decides may not be read: "+m.Says, byAdmin("an admin sees more with the same command", f.program()+" diagnose"+f.flags()),
