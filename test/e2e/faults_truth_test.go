@@ -105,7 +105,7 @@ const truthPage = `# What diagnose finds
 Each of these was made on the testbed, with the real programs. A real client (curl, requests, kfp) was broken by it, then
 ` + "`kubectl kftls diagnose`" + ` ran, then it was mended, and the client was well. What is expected to be found is none where
 the client is well all the time. Written by ` + "`KFTLS_TRUTH=update go test -tags e2e ./test/e2e -run TestFaults`" + `; the faults
-are data in test/faults.
+are data in test/faults. Checks and faults were written side by side; what nobody chose is TestMutations.
 
 Three ran side by side: an admin; somebody with the ClusterRoles view and kubeflow-istio-view (no Secrets, no Roles, no
 tunnels); and, where there is an address to look at, somebody without a cluster. **Right** is the expected code first.
