@@ -62,6 +62,6 @@ func (o *diagnoseOptions) tableOf(d *diagnose.Diagnosis) string {
 		}
 		return ""
 	})
-	diagnoseView{&aside, o.host}.table(d)
+	diagnoseView{&aside}.table(d)
 	return text.String()
 }

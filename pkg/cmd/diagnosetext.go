@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"net/url"
-	"slices"
 
 	"github.com/kftls/kubectl-kftls/pkg/diagnose"
 	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
@@ -80,17 +79,20 @@ func (o *diagnoseOptions) look(ctx context.Context, address *url.URL) (*diagnose
 }
 
 func (o *diagnoseOptions) printText(report textReport) {
-	v := diagnoseView{o.factory, o.host}
+	v := diagnoseView{o.factory}
 	if len(report.Meanings) == 0 {
 		v.line("The text was not recognised.")
+	}
+	titles := map[string]string{}
+	for _, c := range diagnose.Checks() {
+		titles[c.Code] = c.Title
 	}
 	for _, m := range report.Meanings {
 		v.line("%s: %s", v.f.UI.Bold(m.Program), m.Says)
 		v.line("    %s", v.f.UI.Dim(m.Quote))
 		for _, code := range m.Codes {
-			at := slices.IndexFunc(diagnose.Checks(), func(c diagnose.Check) bool { return c.Code == code })
-			if at >= 0 {
-				v.line("    possible: %s %s", code, diagnose.Checks()[at].Title)
+			if title, known := titles[code]; known {
+				v.line("    possible: %s %s", code, title)
 			}
 		}
 	}

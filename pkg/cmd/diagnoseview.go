@@ -11,20 +11,17 @@ import (
 func (o *diagnoseOptions) print(d *diagnose.Diagnosis) error {
 	switch o.output {
 	case "":
-		diagnoseView{o.factory, o.host}.table(d)
+		diagnoseView{o.factory}.table(d)
 		return nil
 	case "short":
-		diagnoseView{o.factory, o.host}.short(d)
+		diagnoseView{o.factory}.short(d)
 		return nil
 	}
 	return printObject(o.factory.Streams.Out, o.output, d)
 }
 
 // diagnoseView writes a diagnosis for people, on stdout.
-type diagnoseView struct {
-	f    *Factory
-	host string
-}
+type diagnoseView struct{ f *Factory }
 
 func (v diagnoseView) line(format string, args ...any) {
 	fmt.Fprintf(v.f.Streams.Out, format+"\n", args...)

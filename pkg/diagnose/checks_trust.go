@@ -182,16 +182,7 @@ func lookLeafOnly(f *Facts, r *Road, chain []*x509.Certificate) Result {
 	if len(chain) > 1 {
 		text = "the chain that the server sends ends before its CA"
 	}
-	return found(fmt.Sprintf("%s, and its issuer %q is not among %s", text, last.Issuer.String(), f.rootsOf(r)), f.healTrust(), evidence(r.Name, "certificate", served(chain[0]))).as(onlyWarningWithout(f, r))
-}
-
-// onlyWarningWithout keeps the severity where the certificate must be trusted.
-func onlyWarningWithout(f *Facts, r *Road) func(*Finding) {
-	return func(x *Finding) {
-		if !f.mustTrust(r) {
-			x.Severity = Warning
-		}
-	}
+	return found(fmt.Sprintf("%s, and its issuer %q is not among %s", text, last.Issuer.String(), f.rootsOf(r)), f.healTrust(), evidence(r.Name, "certificate", served(chain[0])))
 }
 
 func lookUnknownCA(f *Facts, r *Road, chain []*x509.Certificate) Result {

@@ -124,7 +124,7 @@ func (f *Facts) observeRoad(r *Road, add func(Sighting)) {
 // always is; of the tunnels those that are to work.
 func (f *Facts) matters(r *Road) bool {
 	if r.Own || f.Aim.URL == nil && f.Aim.Expect == ExpectNothing {
-		return !r.TLS || r.Own || f.hasServerFor(r)
+		return r.Own || f.hasServerFor(r)
 	}
 	if f.Aim.wantsHTTPS() {
 		return r.TLS && !f.endsTLSElsewhere()
@@ -132,7 +132,7 @@ func (f *Facts) matters(r *Road) bool {
 	if f.Aim.URL != nil || f.Aim.Expect == ExpectHTTP {
 		return !r.TLS
 	}
-	return !r.TLS || f.hasServerFor(r)
+	return f.hasServerFor(r)
 }
 
 // endsTLSElsewhere tells that TLS ends on the user's own road with a certificate
