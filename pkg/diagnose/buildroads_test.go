@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
@@ -39,7 +40,7 @@ func to(address string) change {
 			own.Handshake = &Handshake{Chain: ourLeaf.chain()}
 		}
 		for _, tunnel := range f.Roads {
-			tunnel.Origin.Host = bracketed(u.Hostname())
+			tunnel.Origin.Host = gateway.URLHost(u.Hostname())
 		}
 		f.Roads = append([]*Road{own}, f.Roads...)
 	}

@@ -115,7 +115,7 @@ func (f *Facts) tunnel(dialer portforward.Dialer, pod portforward.Pod, port int3
 	}
 	return &Road{
 		Name: fmt.Sprintf("the tunnel to %s (%s)", target, scheme), Pod: pod.Name, Port: podPort, TLS: isTLS,
-		Origin: &url.URL{Scheme: scheme, Host: bracketed(f.Aim.Host)},
+		Origin: &url.URL{Scheme: scheme, Host: gateway.URLHost(f.Aim.Host)},
 		dial: func(ctx context.Context) (net.Conn, error) {
 			return dialer.DialTarget(ctx, target)
 		},
@@ -128,11 +128,4 @@ func (f *Facts) anyDoor() *gateway.FrontDoor {
 		return f.Objects.Door
 	}
 	return &gateway.FrontDoor{Ingress: f.Objects.Ingress.Value}
-}
-
-func bracketed(host string) string {
-	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
-		return "[" + host + "]"
-	}
-	return host
 }

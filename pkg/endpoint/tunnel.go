@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -179,14 +178,7 @@ func gatewayServers(object *unstructured.Unstructured, host string) (found []gat
 }
 
 func (t *tunnel) take(scheme string, port int32) {
-	t.endpoint.Origin, t.port = &url.URL{Scheme: scheme, Host: bracketed(t.Host)}, port
-}
-
-func bracketed(host string) string {
-	if strings.Contains(host, ":") {
-		return "[" + host + "]"
-	}
-	return host
+	t.endpoint.Origin, t.port = &url.URL{Scheme: scheme, Host: gateway.URLHost(t.Host)}, port
 }
 
 func (t *tunnel) note(format string, args ...any) {

@@ -121,7 +121,7 @@ func Ask(ctx context.Context, road Road, isTLS bool, host string) ([]Answer, err
 	}
 	answers := make([]Answer, 0, len(guardedPaths))
 	for _, path := range guardedPaths {
-		answer, err := ask(ctx, transport, scheme+"://"+urlHost(host)+path)
+		answer, err := ask(ctx, transport, scheme+"://"+URLHost(host)+path)
 		if err != nil {
 			return answers, fmt.Errorf("GET %s: %w", path, err)
 		}
@@ -131,7 +131,8 @@ func Ask(ctx context.Context, road Road, isTLS bool, host string) ([]Answer, err
 	return answers, nil
 }
 
-func urlHost(host string) string {
+// URLHost is a host as a URL has it: an IPv6 address in brackets.
+func URLHost(host string) string {
 	if strings.Contains(host, ":") {
 		return "[" + host + "]"
 	}
