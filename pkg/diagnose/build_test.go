@@ -100,6 +100,7 @@ func kubeflowObjects() *Objects {
 			*testutil.VirtualService("kubeflow", "centraldashboard", "kubeflow/kubeflow-gateway", "/"),
 			*testutil.VirtualService("auth", "dex", "kubeflow/kubeflow-gateway", "/dex/"),
 			*testutil.VirtualService("oauth2-proxy", "oauth2-proxy", "kubeflow/kubeflow-gateway", "/oauth2/"),
+			*testutil.VirtualService("kubeflow", "ml-pipeline-ui", "kubeflow/kubeflow-gateway", "/pipeline"),
 		}),
 		Policies: ok([]unstructured.Unstructured{
 			*policy("istio-ingressgateway-oauth2-proxy", "CUSTOM", map[string]any{"notPaths": []any{"/dex/*", "/oauth2/*"}}),

@@ -29,7 +29,8 @@ func allSay(a *Answer) change {
 
 func httpExamples() []example {
 	return []example{
-		finds("KFT601", "denies requests for localhost", allSay(rbacDenied)),
+		finds("KFT601", "denies requests for localhost", allSay(rbacDenied), func(f *Facts) { f.Objects.VirtualServices = unread[[]unstructuredObject]() }),
+		clears("KFT601", Skipped, allSay(rbacDenied)), // there is a route
 		finds("KFT602", "every such request", func(f *Facts) { f.Aim.SentHeader, f.Roads[0].Header = true, rbacDenied }),
 		clears("KFT602", Passed, func(f *Facts) { f.Aim.SentHeader = true }),
 		clears("KFT602", Skipped),
@@ -141,6 +142,7 @@ func loginExamples() []example {
 		clears("KFT708", Passed, asksDex(answer(302, "", "", "Location", "/oauth2/callback?error=invalid_scope"))),
 		clears("KFT708", Skipped),
 		finds("KFT709", "is not the one in Dex's", func(f *Facts) { f.Objects.Login.SameSecret = ok(false) }),
+		finds("KFT709", "white space at an end", func(f *Facts) { f.Objects.Login.SameSecret, f.Objects.Login.SpaceDiffers = ok(false), true }),
 		clears("KFT709", Passed),
 		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
 		finds("KFT710", "oauth2-proxy expects the issuer https://dex.example.com", func(f *Facts) { f.Objects.Login.Proxy.Value.Issuer = "https://dex.example.com" }),
@@ -176,6 +178,8 @@ func loginExamples() []example {
 		finds("KFT718", `names the provider "oauth2-proxy"`, func(f *Facts) { f.Objects.Mesh = ok(mesh("other")) }),
 		clears("KFT718", Passed),
 		clears("KFT718", Skipped, noPolicies),
+		finds("KFT718", "has no settings", allSay(rbacDenied), func(f *Facts) { f.Objects.Mesh = absent[*corev1ConfigMap]("configmaps") }),
+		clears("KFT718", Skipped, func(f *Facts) { f.Objects.Mesh = absent[*corev1ConfigMap]("configmaps") }),
 		clears("KFT718", Unknown, func(f *Facts) { f.Objects.Mesh = unread[*corev1ConfigMap]() }),
 	}
 }
@@ -184,7 +188,10 @@ func sessionExamples() []example {
 	whole, old := []string{"oauth2_proxy_kubeflow"}, []string{"authservice_session"}
 	well := answer(200, "application/json", pipelinesHealth)
 	refused := answer(401, "application/json", "{}", "Set-Cookie", "oauth2_proxy_kubeflow=; Path=/; Max-Age=0; HttpOnly")
+	unknownPath := answer(404, "text/html", "Cannot GET /pipeline/apis/v2beta1/healthz")
+	oldHealth := func(a *Answer) change { return func(f *Facts) { f.Session.OldHealth = a } }
 	unsent := func(f *Facts) { f.Session.Via, f.Session.NotSent = nil, "the certificate is not trusted" }
+	withoutPipelines := func(f *Facts) { f.Objects.VirtualServices.Value = f.Objects.VirtualServices.Value[:3] }
 	var list []example
 	for code, skip := range map[string]Status{"KFT801": Skipped, "KFT802": Skipped, "KFT803": Skipped, "KFT804": Skipped, "KFT805": Skipped, "KFT902": Skipped, "KFT903": Skipped} {
 		list = append(list, clears(code, skip), clears(code, skip, given(whole, well), unsent), clears(code, Passed, given(whole, well)))
@@ -223,7 +230,12 @@ func sessionExamples() []example {
 		finds("KFT905", "no profile is owned", given(whole, well), as("user@example.com"), owners("other@example.com")),
 		clears("KFT905", Passed, given(whole, well), as("user@example.com"), owners("user@example.com")),
 		clears("KFT905", Skipped, given(whole, well), as("user@example.com"), func(f *Facts) { f.Objects.Profiles = absent[[]string]("profiles") }),
-		finds("KFT902", "know no v2beta1", given(whole, answer(404, "text/html", "Cannot GET /pipeline/apis/v2beta1/healthz"))),
+		finds("KFT902", "know no v2beta1", given(whole, unknownPath), oldHealth(answer(200, "application/json", pipelinesHealth))),
+		clears("KFT902", Passed, given(whole, unknownPath), oldHealth(unknownPath)), // the dashboard takes what nobody else does
+		clears("KFT902", Passed, given(whole, unknownPath), oldHealth(dashboard)),
 		finds("KFT903", "something else than it should", given(whole, dashboard)),
+		finds("KFT321", "no VirtualService routes /pipeline to the pipelines", given(whole, unknownPath), oldHealth(unknownPath), withoutPipelines),
+		clears("KFT321", Passed, given(whole, unknownPath), oldHealth(unknownPath)),
+		clears("KFT321", Passed, given(whole, well), withoutPipelines), // something leads there all the same
 	)
 }

@@ -148,6 +148,13 @@ func lookProvider(_ context.Context, f *Facts) Result {
 	if policy == nil {
 		return skipped("no policy names a provider")
 	}
+	if f.Objects.Mesh.Absent() {
+		if !f.sees(Denied, NoAuthorizer, StandsOpen) {
+			return skipped("the mesh's settings have another name, as with revisions of istiod")
+		}
+		return found("the mesh has no settings: ConfigMap istio-system/istio, which defines the login's provider, is not there",
+			byAdmin("apply the part of Kubeflow's manifests again that makes ConfigMap istio-system/istio"), evidence("ConfigMap istio-system/istio", "", "is not there"))
+	}
 	if !f.Objects.Mesh.OK() {
 		return unknown(f.Objects.Mesh.Err)
 	}

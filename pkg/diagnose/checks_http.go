@@ -162,6 +162,11 @@ func lookDeniedRoute(_ context.Context, f *Facts) Result {
 	if f.foundBefore("KFT602", "KFT603", "KFT704", "KFT718", "KFT310", "KFT312") {
 		return skipped("another cause was found")
 	}
+	if o := f.Objects; o != nil && o.Door != nil && o.VirtualServices.OK() {
+		if bound, _ := o.routeFor(o.Door.Name(), f.Aim.Host, "/"); bound {
+			return skipped("a VirtualService leads somewhere from this name, so that it is something else")
+		}
+	}
 	return found(fmt.Sprintf("the gateway denies requests for %s that carry no session: it knows no route for that name", f.Aim.Host),
 		byAdmin("see what is wrong: this shows for which names there are routes; ask for one of them by --host NAME", "kubectl get virtualservices.networking.istio.io -A"), s.wire()).as(probably)
 }

@@ -232,15 +232,20 @@ func lookClientSecret(_ context.Context, f *Facts) Result {
 	case same.Value:
 		return passed("they are the same")
 	}
+	cause, differ := "the client secret in oauth2-proxy's Secret is not the one in Dex's", "differ (compared in memory)"
+	if f.Objects.Login.SpaceDiffers {
+		cause += ": one has white space at an end, as a line feed, that the other has not"
+		differ = "differ in white space at an end (compared in memory)"
+	}
 	later := f.Objects.Login.secretsChanged()
 	if later != "" {
-		return found("the client secret in oauth2-proxy's Secret is not the one in Dex's; "+later+" changed after the programs were started, which go on with what they read then",
-			byAdmin("write the same value into both before anything is restarted"), evidence("Secrets of oauth2-proxy and Dex", "client secret", "differ (compared in memory)")).as(onlyWarning).as(itself(LoginBreaks))
+		return found(cause+"; "+later+" changed after the programs were started, which go on with what they read then",
+			byAdmin("write the same value into both before anything is restarted"), evidence("Secrets of oauth2-proxy and Dex", "client secret", differ)).as(onlyWarning).as(itself(LoginBreaks))
 	}
-	return found("the client secret in oauth2-proxy's Secret is not the one in Dex's",
+	return found(cause,
 		byAdmin("write the same value into both (field client-secret in the Secret of namespace oauth2-proxy, OIDC_CLIENT_SECRET in auth/dex-oidc-client), then restart both",
 			"kubectl -n auth rollout restart deployment dex", "kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy"),
-		evidence("Secrets of oauth2-proxy and Dex", "client secret", "differ (compared in memory)")).as(itself(LoginBreaks))
+		evidence("Secrets of oauth2-proxy and Dex", "client secret", differ)).as(itself(LoginBreaks))
 }
 
 // lookUnverified goes by oauth2-proxy's own words: what a provider says of an

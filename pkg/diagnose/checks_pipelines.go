@@ -28,7 +28,7 @@ func pipelinesChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT903", Title: "the pipelines API answers something else than JSON", Layer: LayerPipelines, Severity: Error, Causes: []Symptom{PipelinesOther}, Needs: []string{"KFT902"}, Look: lookHTML,
+			Code: "KFT903", Title: "the pipelines API answers something else than JSON", Layer: LayerPipelines, Severity: Error, Causes: []Symptom{PipelinesOther}, Needs: []string{"KFT321", "KFT902"}, Look: lookHTML,
 			Page: Page{
 				Means: "Where programs expect JSON there comes a page: another program stands at /pipeline, or the address is the dashboard's.",
 				Heals: "Check the VirtualService ml-pipeline-ui in namespace kubeflow.",
@@ -163,10 +163,11 @@ func lookOldPipelines(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return *why
 	}
-	if s.Health == nil || s.Health.Err != nil || s.Health.Status != 404 || !s.Health.says("Cannot GET") {
+	if s.OldHealth == nil || s.OldHealth.Err != nil || !isKubeflow(s.OldHealth) || !s.OldHealth.isType("application/json") {
 		return passed("it knows v2beta1, or something else is in the way")
 	}
-	return found("the pipelines know no v2beta1: they are of the 1.x line", locally("take kfp 1.8 for this Kubeflow", "pip install 'kfp<2'"), evidence(s.Via.where(healthPath), "status", s.Health.line()))
+	return found("the pipelines know no v2beta1: they are of the 1.x line", locally("take kfp 1.8 for this Kubeflow", "pip install 'kfp<2'"),
+		evidence(s.Via.where(healthPath), "status", s.Health.line()), evidence(s.Via.where(oldHealthPath), "status", s.OldHealth.line()))
 }
 
 func lookHTML(_ context.Context, f *Facts) Result {

@@ -37,6 +37,9 @@ type kubeflowRoute struct{ part, namespace, name, prefix string }
 // have them (1.9 to 26.03). oauth2-proxy's is there in its era alone.
 func (f *Facts) kubeflowRoutes() []kubeflowRoute {
 	routes := []kubeflowRoute{{"the dashboard", "kubeflow", "centraldashboard", "/"}}
+	if f.sees(PipelinesOther) {
+		routes = append(routes, kubeflowRoute{"the pipelines", "kubeflow", "ml-pipeline-ui", "/pipeline"})
+	}
 	if f.Objects.Dex.Exists() && !f.partAnswers(dexPath) {
 		routes = append(routes, kubeflowRoute{"Dex", "auth", "dex", "/dex/"})
 	}
@@ -84,6 +87,8 @@ func lookRoutes(_ context.Context, f *Facts) Result {
 		}
 		result := f.missingRoute(door, route, near)
 		switch route.prefix {
+		case "/pipeline": // what takes the other paths answers
+			return result.as(func(x *Finding) { x.causes = []Symptom{PipelinesOther} })
 		case "/dex/", "/oauth2/":
 			return result.as(func(x *Finding) {
 				x.causes = []Symptom{LoginBreaks, LoginDown, DexDown}
@@ -174,7 +179,7 @@ func routes(v *unstructured.Unstructured, prefix string) bool {
 			condition, _ := m.(map[string]any)
 			got, _, _ := unstructured.NestedString(condition, "uri", "prefix")
 			exact, _, _ := unstructured.NestedString(condition, "uri", "exact")
-			if got == prefix || got != "" && got == strings.TrimSuffix(prefix, "/") || prefix == "/" && exact == "/" {
+			if got == prefix || got != "" && strings.TrimSuffix(got, "/") == strings.TrimSuffix(prefix, "/") || prefix == "/" && exact == "/" {
 				return true
 			}
 		}

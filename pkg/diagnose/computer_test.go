@@ -294,16 +294,20 @@ func TestCompare(t *testing.T) {
 	secrets := func(own, others string) map[types.NamespacedName]Known[*corev1.Secret] {
 		return map[types.NamespacedName]Known[*corev1.Secret]{
 			proxy: ok(&corev1.Secret{Data: map[string][]byte{"client-id": []byte("kubeflow-oidc-authservice"), "client-secret": []byte(own), "cookie-secret": []byte(shippedCookieSecret)}}),
-			dex:   ok(&corev1.Secret{Data: map[string][]byte{"OIDC_CLIENT_ID": []byte("kubeflow-oidc-authservice\n"), "OIDC_CLIENT_SECRET": []byte(others), "DEX_USER_PASSWORD": []byte("$2y$12$other")}}),
+			dex:   ok(&corev1.Secret{Data: map[string][]byte{"OIDC_CLIENT_ID": []byte("kubeflow-oidc-authservice"), "OIDC_CLIENT_SECRET": []byte(others), "DEX_USER_PASSWORD": []byte("$2y$12$other")}}),
 		}
 	}
 	var l LoginFacts
-	l.compare(secrets("one", "one\n"), []types.NamespacedName{proxy}, []types.NamespacedName{dex})
+	l.compare(secrets("one", "one"), []types.NamespacedName{proxy}, []types.NamespacedName{dex})
 	if !l.SameID.Value || !l.SameSecret.Value || !l.ShippedCookieSecret.Value || l.ShippedPassword.Value || !l.ShippedPassword.OK() {
 		t.Errorf("got %+v", l)
 	}
 	l.compare(secrets("one", "two"), []types.NamespacedName{proxy}, []types.NamespacedName{dex})
-	if l.SameSecret.Value || !l.SameSecret.OK() {
+	if l.SameSecret.Value || !l.SameSecret.OK() || l.SpaceDiffers {
+		t.Errorf("got %+v", l)
+	}
+	l.compare(secrets("one", "one\n"), []types.NamespacedName{proxy}, []types.NamespacedName{dex})
+	if l.SameSecret.Value || !l.SameSecret.OK() || !l.SpaceDiffers {
 		t.Errorf("got %+v", l)
 	}
 	if text := fmt.Sprintf("%+v", l); strings.Contains(text, "kubeflow-oidc") || strings.Contains(text, shippedCookieSecret) {

@@ -186,6 +186,9 @@ type SessionFacts struct {
 	// User, Front and Health are the answers of the auth proxy, the front page and
 	// the pipelines; nil where it was not sent.
 	User, Front, Health *Answer
+	// OldHealth is the answer of the pipelines of the 1.x line, asked for where
+	// Health is no answer of newer ones.
+	OldHealth *Answer
 	// NotSent is why it was not sent anywhere.
 	NotSent string
 }

@@ -25,6 +25,9 @@ type LoginFacts struct {
 	Proxy Known[ProxySettings]
 	// SameID and SameSecret tell whether both hold the same client.
 	SameID, SameSecret Known[bool]
+	// SpaceDiffers tells that the two differ in white space at their ends alone,
+	// as a line feed that came with `echo`.
+	SpaceDiffers bool
 	// ShippedPassword and ShippedCookieSecret tell that Kubeflow's own are in use.
 	ShippedPassword, ShippedCookieSecret Known[bool]
 	// Stale are objects that changed after the pods that read them began.
@@ -230,10 +233,13 @@ func (l *LoginFacts) compare(all map[types.NamespacedName]Known[*corev1.Secret],
 				return Known[bool]{Err: one.Err}
 			}
 		}
-		return Known[bool]{Value: subtle.ConstantTimeCompare(bytes.TrimSpace(a.Value), bytes.TrimSpace(b.Value)) == 1}
+		return Known[bool]{Value: subtle.ConstantTimeCompare(a.Value, b.Value) == 1}
 	}
+	trimmed := func(a Known[[]byte]) Known[[]byte] { return Known[[]byte]{Value: bytes.TrimSpace(a.Value), Err: a.Err} }
+	ours, theirs := field(proxy, "client-secret"), field(dex, "OIDC_CLIENT_SECRET")
 	l.SameID = same(field(proxy, "client-id"), field(dex, "OIDC_CLIENT_ID"))
-	l.SameSecret = same(field(proxy, "client-secret"), field(dex, "OIDC_CLIENT_SECRET"))
+	l.SameSecret = same(ours, theirs) // both programs take the bytes as they are
+	l.SpaceDiffers = l.SameSecret.OK() && !l.SameSecret.Value && same(trimmed(ours), trimmed(theirs)).Value
 	l.ShippedPassword = same(field(dex, "DEX_USER_PASSWORD"), Known[[]byte]{Value: []byte(shippedHash)})
 	l.ShippedCookieSecret = same(field(proxy, "cookie-secret"), Known[[]byte]{Value: []byte(shippedCookieSecret)})
 }

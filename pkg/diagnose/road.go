@@ -108,6 +108,8 @@ type Answer struct {
 const (
 	frontPath  = "/"
 	healthPath = "/pipeline/apis/v2beta1/healthz"
+	// oldHealthPath is that of the pipelines of the 1.x line.
+	oldHealthPath = "/pipeline/apis/v1beta1/healthz"
 	// dexPath is exempt from the login's policies. It tells that Dex lives, and
 	// what it calls itself.
 	dexPath = "/dex/.well-known/openid-configuration"

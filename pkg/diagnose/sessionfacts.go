@@ -55,6 +55,10 @@ func (s *SessionFacts) ask(ctx context.Context, cookies []session.Cookie) {
 		})
 	}
 	group.Wait()
+	if s.Health.Err == nil && s.Health.Status == http.StatusNotFound {
+		s.OldHealth = fetch(ctx, client, s.Via.Origin, oldHealthPath, header)
+		s.OldHealth.forget(cookies)
+	}
 }
 
 // forget takes the session out of an answer: pages for debugging repeat what they

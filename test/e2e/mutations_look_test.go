@@ -39,6 +39,7 @@ func (s *scene) everyClient(ctx context.Context) (broken, aim []string) {
 	}{
 		{"http", judge.Look{URL: "http://localhost/", Through: 80, Well: anySignIn}},
 		{"https", judge.Look{URL: "https://localhost/", Through: 443, CA: "ca.crt", Well: anySignIn}},
+		{"https by requests", judge.Look{Client: "requests", URL: "https://localhost/", Through: 443, CA: "ca.crt", Well: anySignIn}},
 		{"https without a session", judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Well: closedDoor}},
 		{"https with any header", judge.Look{URL: "https://localhost/pipeline" + healthz, Through: 443, CA: "ca.crt", Args: []string{"-H", "Authorization: Basic eDp5"}, Well: closedDoor}},
 	}
