@@ -115,7 +115,7 @@ func kubeflowObjects() *Objects {
 		Proxy:                  part("oauth2-proxy", "oauth2-proxy"),
 		Dex:                    part("auth", "dex"),
 		Login: LoginFacts{
-			Dex:    ok(DexSettings{Issuer: dexIssuer, PasswordDB: true, RedirectURIs: []string{"/oauth2/callback"}}),
+			Dex:    ok(DexSettings{Issuer: dexIssuer, PasswordDB: true, Users: 1, RedirectURIs: []string{"/oauth2/callback"}}),
 			Proxy:  ok(ProxySettings{Issuer: dexIssuer, RedirectURL: "/oauth2/callback", CookieName: "oauth2_proxy_kubeflow"}),
 			SameID: ok(true), SameSecret: ok(true), ShippedPassword: ok(false), ShippedCookieSecret: ok(false),
 		},

@@ -145,6 +145,14 @@ func loginExamples() []example {
 		finds("KFT709", "white space at an end", func(f *Facts) { f.Objects.Login.SameSecret, f.Objects.Login.SpaceDiffers = ok(false), true }),
 		clears("KFT709", Passed),
 		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
+		finds("KFT719", "no user of its own", func(f *Facts) { f.Objects.Login.Dex.Value.Users = 0 }),
+		finds("KFT719", "switched off", func(f *Facts) { f.Objects.Login.Dex.Value.PasswordDB = false }),
+		clears("KFT719", Passed),
+		clears("KFT719", Passed, func(f *Facts) {
+			f.Objects.Login.Dex.Value.Users, f.Objects.Login.Dex.Value.Connectors = 0, []string{"github"}
+		}),
+		clears("KFT719", Skipped, func(f *Facts) { f.Objects.Dex = Part{} }),
+		clears("KFT719", Unknown, func(f *Facts) { f.Objects.Login.Dex = unread[DexSettings]() }),
 		finds("KFT710", "oauth2-proxy expects the issuer https://dex.example.com", func(f *Facts) { f.Objects.Login.Proxy.Value.Issuer = "https://dex.example.com" }),
 		finds("KFT710", "the gateway expects tokens of https://dex.example.com", issuer("https://dex.example.com")),
 		clears("KFT710", Passed),

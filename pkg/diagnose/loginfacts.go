@@ -46,6 +46,8 @@ type DexSettings struct {
 	// Connectors are their ids, and ConnectorTypes their types, in the same order.
 	Connectors, ConnectorTypes []string
 	PasswordDB                 bool
+	// Users is how many staticPasswords there are.
+	Users int
 	// RedirectURIs are those of all static clients.
 	RedirectURIs []string
 }
@@ -162,12 +164,13 @@ func dexSettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names []
 			EnablePasswordDB bool                              `json:"enablePasswordDB"`
 			Connectors       []struct{ ID, Type string }       `json:"connectors"`
 			StaticClients    []struct{ RedirectURIs []string } `json:"staticClients"`
+			StaticPasswords  []struct{}                        `json:"staticPasswords"`
 		}
 		text := c.Value.Data["config.yaml"]
 		if text == "" || yaml.Unmarshal([]byte(text), &config) != nil {
 			continue
 		}
-		s := DexSettings{Issuer: withoutUser(config.Issuer), PasswordDB: config.EnablePasswordDB}
+		s := DexSettings{Issuer: withoutUser(config.Issuer), PasswordDB: config.EnablePasswordDB, Users: len(config.StaticPasswords)}
 		for _, connector := range config.Connectors {
 			s.Connectors = append(s.Connectors, connector.ID)
 			s.ConnectorTypes = append(s.ConnectorTypes, connector.Type)
