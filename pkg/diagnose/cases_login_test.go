@@ -216,6 +216,7 @@ func sessionExamples() []example {
 		finds("KFT804", "the cookie is one of", authService, given(whole, answer(302, "", "", "Location", "/dex/auth?client_id=x"))),
 		clears("KFT804", Passed, given(whole, refused)),
 		finds("KFT805", "denies the session's user", given(whole, rbacDenied)),
+		clears("KFT805", Skipped, allSay(rbacDenied), given(whole, rbacDenied)), // so is everybody
 		finds("KFT901", "does not answer behind the login", given(whole, noHealthy)),
 		finds("KFT901", "does not answer behind the login", given(whole, upstream), func(f *Facts) { f.Objects.Pipelines.Pods.Value = nil }),
 		finds("KFT901", "no pod of kubeflow/ml-pipeline", func(f *Facts) {

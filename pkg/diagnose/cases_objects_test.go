@@ -45,6 +45,7 @@ func spec(object *unstructured.Unstructured, value any, fields ...string) *unstr
 func objectExamples() []example {
 	notSetUp := func(f *Facts) { f.Objects.CA = absent[*corev1ConfigMap]("kftls-ca") }
 	expectNothing := func(f *Facts) { f.Aim.Expect = ExpectNothing }
+	httpsAlone := gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", ours()), time.Hour))
 	redirected := testutil.HTTP("http", 80, "*")
 	redirected["tls"] = map[string]any{"httpsRedirect": true}
 	argo := ourGateway()
@@ -95,7 +96,10 @@ func objectExamples() []example {
 		clears("KFT313", Skipped, https()),
 		finds("KFT325", "admits kubeflow.example.com alone", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", testutil.HTTP("http", 80, "kubeflow.example.com")), time.Hour))),
 		clears("KFT325", Passed),
-		clears("KFT325", Skipped, gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", ours()), time.Hour))),
+		clears("KFT325", Skipped, httpsAlone),
+		finds("KFT326", "no server for plain HTTP", httpsAlone, allSay(rbacDenied), func(f *Facts) { f.Aim.Expect = ExpectHTTP }),
+		clears("KFT326", Skipped, httpsAlone),
+		clears("KFT326", Passed),
 		finds("KFT322", "port 80 is redirected", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", redirected, ours()), time.Hour))),
 		clears("KFT322", Passed),
 		clears("KFT322", Skipped, gateways()),

@@ -125,7 +125,7 @@ func (f *Facts) patchObject(object *unstructured.Unstructured, patch, text strin
 	if managerOf(object) != "" {
 		return f.edit(object, text)
 	}
-	return runs(text, fmt.Sprintf("kubectl -n %s patch %s %s --type=json -p %s", object.GetNamespace(), strings.ToLower(object.GetKind()), object.GetName(), quoted(patch)))
+	return runs(text, fmt.Sprintf("kubectl -n %s patch %s %s --type=json -p %s", object.GetNamespace(), editKind(object), object.GetName(), quoted(patch)))
 }
 
 // routeFor tells whether a VirtualService routes a path at a Gateway for a host;

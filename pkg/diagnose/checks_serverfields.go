@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -42,6 +43,15 @@ func serverFieldChecks() []Check {
 				Means: "The Gateway's HTTP server answers for the names in its hosts alone. A request for another one finds no route; Kubeflow's policies then deny it.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
 				Heals: "Ask for a name that it admits (--host NAME), or admit all: hosts: [\"*\"].",
+			},
+		},
+		{
+			Code: "KFT326", Title: "the Gateway has no plain HTTP server", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{NoRoute, Denied, PortRefused, NoServer}, Look: lookPlainServer,
+			Page: Page{
+				Means: "Plain HTTP was asked for, and Kubeflow's Gateway has no server for it. Where another Gateway opens port 80 of the same pods, a request comes in and finds no route; Kubeflow's policies then deny it.",
+				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
+				Heals: "Add the server again, or ask for https.",
 			},
 		},
 		{
@@ -139,6 +149,27 @@ func lookPlainHosts(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("the plain HTTP server of Gateway %s admits %s alone, and was asked for %s", door.Name(), strings.Join(hosts, ", "), f.Aim.Host),
 		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", ")))
+}
+
+// addPlainServer adds the server that Kubeflow's manifests ship (common/istio, 1.3 to 26.03).
+const addPlainServer = `[{"op":"add","path":"/spec/servers/-","value":{"hosts":["*"],"port":{"name":"http","number":80,"protocol":"HTTP"}}}]`
+
+func lookPlainServer(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	if slices.ContainsFunc(gateway.Servers(door.Gateway), gateway.Server.IsHTTP) {
+		return passed("there is one")
+	}
+	// A Kubeflow with https alone is as somebody wanted it.
+	for _, s := range f.Seen {
+		if s.plain && s.Failure && slices.Contains([]Symptom{NoRoute, Denied, PortRefused, NoServer}, s.Symptom) {
+			return found("Gateway "+door.Name()+" has no server for plain HTTP", f.patchObject(door.Gateway, addPlainServer, "the Gateway takes plain HTTP as Kubeflow ships it"),
+				evidence("Gateway "+door.Name(), "spec.servers[].port.protocol", "no HTTP"), s.wire())
+		}
+	}
+	return skipped("there is none, and plain HTTP is in nobody's way")
 }
 
 func lookRedirect(_ context.Context, f *Facts) Result {
