@@ -165,7 +165,7 @@ func Checks() []Check {
 		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
-		guardChecks(), loginObjectChecks(), dexUserChecks(), loginWireChecks(),
+		guardChecks(), loginObjectChecks(), settingsChecks(), dexUserChecks(), loginWireChecks(),
 		httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {

@@ -263,6 +263,10 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(func(x *Finding) { x.causes = []Symptom{SessionRefused} })
 	}
+	if f.Computer.CookieIsValue {
+		return found(fmt.Sprintf("%s holds a value without a name: a client that sends it as it is sends no session; as the value of %s it was tried here", f.Computer.CookieFile, names),
+			locally("the cookie with its name, as a Cookie header has it", f.program()+" cookie -o header > cookie"), evidence(f.Computer.CookieFile, "name", "none")).as(onlyWarning).as(itself(Misconfigured))
+	}
 	return passed("it holds " + names)
 }
 

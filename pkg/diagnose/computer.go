@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -83,5 +84,6 @@ func (f *Facts) readCookies(o Options) []session.Cookie {
 	for _, cookie := range cookies {
 		f.Computer.CookieNames = append(f.Computer.CookieNames, cookie.Name)
 	}
+	f.Computer.CookieIsValue = len(cookies) == 1 && !bytes.Contains(text, []byte(cookies[0].Name))
 	return cookies
 }

@@ -166,12 +166,16 @@ func TestReadCookies(t *testing.T) {
 	}{
 		"a header":        {"Cookie: oauth2_proxy_kubeflow_0=a; oauth2_proxy_kubeflow_1=b", []string{"oauth2_proxy_kubeflow_0", "oauth2_proxy_kubeflow_1"}},
 		"a Netscape file": {"# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tFALSE\t0\tauthservice_session\tsecret\n", []string{"authservice_session"}},
+		"a value":         {"abc|123|def=", []string{"oauth2_proxy_kubeflow"}},
 		"nothing":         {"", nil},
 	} {
 		f := healthy()
 		cookies := f.readCookies(Options{CookieFile: "c", ReadFile: func(string) ([]byte, error) { return []byte(tc.text), nil }})
 		if !slices.Equal(f.Computer.CookieNames, tc.names) || len(cookies) != len(tc.names) || (f.Computer.CookieError == nil) != (tc.names != nil) {
 			t.Errorf("%s: %v, %v", name, f.Computer.CookieNames, f.Computer.CookieError)
+		}
+		if f.Computer.CookieIsValue != (name == "a value") {
+			t.Errorf("%s: a value without a name: %v", name, f.Computer.CookieIsValue)
 		}
 	}
 	f := healthy()

@@ -85,6 +85,8 @@ type Computer struct {
 	CookieFile  string
 	CookieError error
 	CookieNames []string
+	// CookieIsValue tells that the file holds a value alone, without a name.
+	CookieIsValue bool
 }
 
 // Access is the way into the cluster.

@@ -30,6 +30,8 @@ type LoginFacts struct {
 	SpaceDiffers bool
 	// ShippedPassword and ShippedCookieSecret tell that Kubeflow's own are in use.
 	ShippedPassword, ShippedCookieSecret Known[bool]
+	// Missing are objects, with their kind, that pods name and that are not there.
+	Missing []string
 	// Stale are objects that changed after the pods that read them began.
 	Stale []Stale
 }
@@ -77,6 +79,7 @@ func (r reader) login(o *Objects) LoginFacts {
 		mu             sync.Mutex
 		group          sync.WaitGroup
 		readConfigMaps = slices.Concat(proxy.configMaps, dex.configMaps)
+		readSecrets    = slices.Concat(proxy.secrets, dex.secrets)
 	)
 	for _, name := range readConfigMaps {
 		group.Go(func() {
@@ -86,7 +89,7 @@ func (r reader) login(o *Objects) LoginFacts {
 			configs[name] = got
 		})
 	}
-	for _, name := range slices.Concat(proxy.secrets, dex.secrets) {
+	for _, name := range readSecrets {
 		group.Go(func() {
 			got := r.rawSecret(name)
 			mu.Lock()
@@ -98,13 +101,19 @@ func (r reader) login(o *Objects) LoginFacts {
 	l.Dex, l.Proxy = dexSettings(configs, dex.configMaps), proxySettings(configs, proxy.configMaps)
 	l.compare(secrets, proxy.secrets, dex.secrets)
 	for _, name := range readConfigMaps {
-		if c := configs[name]; c.OK() {
+		switch c := configs[name]; {
+		case c.OK():
 			l.noteStale(o, "ConfigMap", c.Value)
+		case c.Absent():
+			l.Missing = append(l.Missing, "ConfigMap "+name.String())
 		}
 	}
-	for _, s := range secrets {
-		if s.OK() {
+	for _, name := range readSecrets {
+		switch s := secrets[name]; {
+		case s.OK():
 			l.noteStale(o, "Secret", s.Value)
+		case s.Absent():
+			l.Missing = append(l.Missing, "Secret "+name.String())
 		}
 	}
 	return l
@@ -127,8 +136,11 @@ func newRefs(pods []corev1.Pod) refs {
 		return r
 	}
 	pod := &pods[len(pods)-1]
-	add := func(list *[]types.NamespacedName, name string) {
+	add := func(list *[]types.NamespacedName, name string, optional *bool) {
 		full := types.NamespacedName{Namespace: pod.Namespace, Name: name}
+		if optional != nil && *optional {
+			return
+		}
 		if name != "" && name != "kube-root-ca.crt" && !slices.Contains(*list, full) {
 			*list = append(*list, full)
 		}
@@ -136,18 +148,18 @@ func newRefs(pods []corev1.Pod) refs {
 	for _, container := range pod.Spec.Containers {
 		for _, from := range container.EnvFrom {
 			if from.SecretRef != nil {
-				add(&r.secrets, from.SecretRef.Name)
+				add(&r.secrets, from.SecretRef.Name, from.SecretRef.Optional)
 			}
 		}
 		for _, variable := range container.Env {
-			if variable.ValueFrom != nil && variable.ValueFrom.SecretKeyRef != nil {
-				add(&r.secrets, variable.ValueFrom.SecretKeyRef.Name)
+			if from := variable.ValueFrom; from != nil && from.SecretKeyRef != nil {
+				add(&r.secrets, from.SecretKeyRef.Name, from.SecretKeyRef.Optional)
 			}
 		}
 	}
 	for _, volume := range pod.Spec.Volumes {
 		if volume.ConfigMap != nil && !strings.Contains(volume.ConfigMap.Name, "theme") {
-			add(&r.configMaps, volume.ConfigMap.Name)
+			add(&r.configMaps, volume.ConfigMap.Name, volume.ConfigMap.Optional)
 		}
 	}
 	return r

@@ -1,0 +1,40 @@
+package diagnose
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+func settingsChecks() []Check {
+	return []Check{{
+		Code: "KFT720", Title: "a part of the login reads an object that is not there", Layer: LayerLogin, Severity: Error,
+		Causes: []Symptom{NoAuthorizer, LoginDown, DexDown, UpstreamDown, LoginBreaks}, Look: lookMissingSettings,
+		Page: Page{
+			Means: "Dex and the auth proxy take their settings from Secrets and ConfigMaps that their pods name. A pod whose object is missing does not start; one that runs goes on until it is restarted.",
+			Shows: []Shown{{"kubectl", "CreateContainerConfigError", "read in kubelet"}},
+			Heals: "Apply the part of Kubeflow's manifests again that makes the object.",
+		},
+	}}
+}
+
+func lookMissingSettings(_ context.Context, f *Facts) Result {
+	if f.Objects == nil {
+		return skipped("no cluster was asked for")
+	}
+	missing := f.Objects.Login.Missing
+	if len(missing) == 0 {
+		for _, err := range []error{f.Objects.Login.Dex.Err, f.Objects.Login.SameSecret.Err} {
+			if err != nil && !errors.Is(err, errNotAsked) {
+				return unknown(err)
+			}
+		}
+		return passed("none that could be looked for is missing")
+	}
+	var ev []Evidence
+	for _, name := range missing {
+		ev = append(ev, evidence(name, "", "is not there"))
+	}
+	return found("pods of the login name "+strings.Join(missing, " and ")+", which is not there: without it they do not start",
+		byAdmin("apply the part of Kubeflow's manifests again that makes it"), ev...)
+}
