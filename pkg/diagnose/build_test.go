@@ -196,9 +196,11 @@ func unready(pods []corev1.Pod) {
 }
 
 func part(namespace, name string) Part {
+	service := into(testutil.Service(namespace, name, map[int64]int64{80: 8080}), &corev1.Service{})
+	service.Spec.Selector = map[string]string{"app": name}
 	return Part{
 		Namespace: namespace, Name: name,
-		Service: ok(into(testutil.Service(namespace, name, map[int64]int64{80: 8080}), &corev1.Service{})),
+		Service: ok(service),
 		Pods:    ok([]corev1.Pod{pod(namespace, name+"-1", map[string]string{"app": name})}),
 	}
 }

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
@@ -36,6 +37,9 @@ func httpExamples() []example {
 		clears("KFT602", Skipped),
 		finds("KFT603", "none of Kubeflow's own", allSay(rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value = append(f.Objects.Policies.Value, *policy("deny-all", "DENY", nil))
+		}),
+		finds("KFT603", "has no rules", says(startPath, rbacDenied), func(f *Facts) {
+			unstructured.RemoveNestedField(f.Objects.Policies.Value[2].Object, "spec", "rules")
 		}),
 		clears("KFT603", Passed, allSay(rbacDenied)),
 		clears("KFT603", Passed),
@@ -101,6 +105,7 @@ func loginExamples() []example {
 	filter := func(name string) change {
 		return func(f *Facts) { authService(f); f.Objects.EnvoyFilters.Value[0] = *envoyFilter(name) }
 	}
+	authorizerSilent := allSay(emptyDenied)
 	forbidden := func(f *Facts) {
 		f.Objects.Policies, f.Objects.EnvoyFilters = unread[[]unstructuredObject](), unread[[]unstructuredObject]()
 		f.Objects.RequestAuthentications, f.Objects.Mesh = unread[[]unstructuredObject](), unread[*corev1ConfigMap]()
@@ -121,6 +126,13 @@ func loginExamples() []example {
 		finds("KFT703", "no pod of oauth2-proxy/oauth2-proxy takes traffic", down(proxy)),
 		finds("KFT703", "no pod of istio-system/authservice takes traffic", authService, down(proxy)),
 		finds("KFT703", "no pod of oauth2-proxy/oauth2-proxy takes traffic", func(f *Facts) { unready(f.Objects.Proxy.Pods.Value) }),
+		finds("KFT703", "selects none of the pods", authorizerSilent, func(f *Facts) { f.Objects.Proxy.Service.Value.Spec.Selector = nil }),
+		finds("KFT703", "leads to port 8080, which no container", authorizerSilent, func(f *Facts) {
+			f.Objects.Proxy.Pods.Value[0].Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 4180}}}}
+		}),
+		clears("KFT703", Passed, authorizerSilent, func(f *Facts) {
+			f.Objects.Proxy.Pods.Value[0].Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}}
+		}),
 		clears("KFT703", Passed),
 		clears("KFT703", Skipped, noPolicies),
 		clears("KFT703", Unknown, func(f *Facts) { f.Objects.Proxy.Pods = unread[[]corev1Pod]() }),

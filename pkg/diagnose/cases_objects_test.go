@@ -97,7 +97,7 @@ func objectExamples() []example {
 		finds("KFT325", "admits kubeflow.example.com alone", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", testutil.HTTP("http", 80, "kubeflow.example.com")), time.Hour))),
 		clears("KFT325", Passed),
 		clears("KFT325", Skipped, httpsAlone),
-		finds("KFT326", "no server for plain HTTP", httpsAlone, allSay(rbacDenied), func(f *Facts) { f.Aim.Expect = ExpectHTTP }),
+		finds("KFT326", "no server for plain HTTP", httpsAlone, allSay(rbacDenied), plainWanted),
 		clears("KFT326", Skipped, httpsAlone),
 		clears("KFT326", Passed),
 		finds("KFT322", "port 80 is redirected", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", redirected, ours()), time.Hour))),
@@ -199,6 +199,11 @@ func ingressExamples() []example {
 		clears("KFT316", Passed, ports(servicePort("http", 80, 8080)), https(testutil.HTTPS("https-kftls", 9443, "kftls-gateway", "*"))),
 		clears("KFT316", Skipped, https(), func(f *Facts) { f.Aim.Expect = ExpectNothing }),
 		clears("KFT316", Skipped, noService),
+		finds("KFT327", "does not publish port 80", plainWanted, ports(servicePort("https", 443, 8443))),
+		finds("KFT327", "maps port 80 to 8443", plainWanted, ports(servicePort("http", 80, 8443), servicePort("https", 443, 8443)), cut),
+		clears("KFT327", Passed, plainWanted),
+		clears("KFT327", Skipped, ports(servicePort("https", 443, 8443))),
+		clears("KFT327", Skipped, plainWanted, noService),
 	}
 }
 
@@ -254,3 +259,5 @@ func secretExamples() []example {
 	}
 	return examples
 }
+
+func plainWanted(f *Facts) { f.Aim.Expect = ExpectHTTP }

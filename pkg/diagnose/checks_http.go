@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func httpChecks() []Check {
@@ -39,7 +41,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT603", Title: "an AuthorizationPolicy denies", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied, SessionDenied}, Needs: []string{"KFT704", "KFT718"}, Look: lookForeignPolicy,
+			Code: "KFT603", Title: "an AuthorizationPolicy denies", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied, SessionDenied, LoginDenied}, Needs: []string{"KFT704", "KFT718"}, Look: lookForeignPolicy,
 			Page: Page{
 				Means: "A policy that is none of Kubeflow's own selects the gateway pods and denies the request, or allows others alone.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -128,7 +130,7 @@ func lookSentHeader(_ context.Context, f *Facts) Result {
 var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingressgateway-require-jwt", "istio-ingressgateway", "global-deny-all"}
 
 func lookForeignPolicy(_ context.Context, f *Facts) Result {
-	s := f.sighting(SessionDenied, Denied)
+	s := f.sighting(SessionDenied, Denied, LoginDenied)
 	switch {
 	case f.Objects == nil:
 		return skipped("no cluster was asked for")
@@ -139,6 +141,11 @@ func lookForeignPolicy(_ context.Context, f *Facts) Result {
 	}
 	for _, action := range []string{"DENY", "ALLOW", ""} {
 		for _, p := range f.Objects.policies(action) {
+			if rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules"); len(rules) == 0 && action != "DENY" && p.GetName() == "istio-ingressgateway" {
+				return found(fmt.Sprintf("AuthorizationPolicy %s has no rules: it allows nothing", objectName(p)),
+					f.patchObject(p, `[{"op":"add","path":"/spec/rules","value":[{}]}]`, "it allows what the login lets through, as Kubeflow ships it"),
+					evidence("AuthorizationPolicy "+objectName(p), "spec.rules", "none"), s.wire())
+			}
 			if slices.Contains(kubeflowPolicies, p.GetName()) {
 				continue
 			}

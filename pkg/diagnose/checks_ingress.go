@@ -73,6 +73,15 @@ func ingressChecks() []Check {
 				Heals: "Publish it: port 443, targetPort 8443, name https.",
 			},
 		},
+		{
+			Code: "KFT327", Title: "the ingress Service does not lead to the plain HTTP port", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{PortRefused, NoServer, RefusedHere, NoAnswer, AnswersTLS, HandshakeCut}, Look: lookPlainServicePort,
+			Page: Page{
+				Means: "Clients reach the gateway's port 8080 by the Service's port 80. The Service does not publish it, or maps it to another port; istiod then gives the gateway no listener there.",
+				Shows: []Shown{{"kubectl port-forward", "error: Service istio-ingressgateway does not have a service port 80", "measured with kubectl 1.37"}},
+				Heals: "Publish it: port 80, targetPort 8080, name http2.",
+			},
+		},
 	}
 }
 
@@ -256,46 +265,4 @@ func lookTooMany(_ context.Context, f *Facts) Result {
 		}
 	}
 	return passed("it selects the pods behind the ingress Service alone")
-}
-
-func lookServicePort(_ context.Context, f *Facts) Result {
-	service, why := f.ingress()
-	if service == nil {
-		return *why
-	}
-	port := int32(gateway.DefaultPort)
-	if f.Objects.Door != nil {
-		server, ok := f.Objects.httpsServer(f.Aim.Host)
-		if !ok && !f.Aim.wantsHTTPS() {
-			return skipped("there is no HTTPS server")
-		}
-		if ok {
-			port = server.Number
-		}
-	}
-	name := "Service " + objectName(service)
-	at := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port })
-	if at < 0 {
-		if port >= 1024 {
-			return passed("the pods serve the port by themselves, for the tunnel alone")
-		}
-		return found(fmt.Sprintf("%s does not publish port %d, so that the gateway pods do not listen for it", name, port),
-			runs("publishes it; the gateway pods listen within a second", fmt.Sprintf(`kubectl -n %s patch service %s --type=json -p '[{"op":"add","path":"/spec/ports/-","value":{"name":"https","port":%d,"targetPort":8443,"protocol":"TCP"}}]'`, service.Namespace, service.Name, port)),
-			evidence(name, "spec.ports", portList(service)))
-	}
-	target := service.Spec.Ports[at].TargetPort
-	if port == gateway.DefaultPort && target.String() != "8443" && f.sees(PortRefused, HandshakeCut, AnswersPlain, NoAnswer, AnswersTLS) {
-		return found(fmt.Sprintf("%s maps port %d to %s, and the gateway's HTTPS port is 8443", name, port, target.String()),
-			runs("leads to the HTTPS port again", fmt.Sprintf(`kubectl -n %s patch service %s --type=json -p '[{"op":"replace","path":"/spec/ports/%d/targetPort","value":8443}]'`, service.Namespace, service.Name, at)),
-			evidence(name, fmt.Sprintf("spec.ports[%d].targetPort", at), target.String())).as(probably)
-	}
-	return passed(fmt.Sprintf("port %d leads to %s", port, target.String()))
-}
-
-func portList(service *corev1.Service) string {
-	var list []string
-	for _, p := range service.Spec.Ports {
-		list = append(list, fmt.Sprintf("%d→%s (%s)", p.Port, p.TargetPort.String(), p.Name))
-	}
-	return strings.Join(list, ", ")
 }

@@ -108,6 +108,9 @@ func (f *Facts) lookDown(p Part) Result {
 		return unknown(p.Pods.Err)
 	}
 	if n := p.ready(); n > 0 {
+		if cause, ev := p.unreached(); cause != "" && f.sees(NoAuthorizer, LoginDown, DexDown) {
+			return found(cause, byAdmin("apply the part of Kubeflow's manifests again that makes the Service", "kubectl -n "+p.Namespace+" edit service "+p.Name), ev)
+		}
 		return passed(itoa(n) + " ready pods")
 	}
 	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n "+p.Namespace+" describe pods")

@@ -182,7 +182,7 @@ func lookSessionDenied(_ context.Context, f *Facts) Result {
 	if seen == nil {
 		return passed("the user is let in, or something else is in the way")
 	}
-	if front := s.Via.answer(frontPath); front != nil && front.Wall == session.Denied && len(front.Body) > 0 {
+	if front := s.Via.answer(frontPath); front.isWall(session.Denied) && len(front.Body) > 0 {
 		return skipped("who has no session is denied in the same way")
 	}
 	return found("a policy denies the session's user", byAdmin("see the policies", "kubectl get authorizationpolicies -A"), seen.wire())

@@ -166,7 +166,7 @@ func TestReadCookies(t *testing.T) {
 	}{
 		"a header":        {"Cookie: oauth2_proxy_kubeflow_0=a; oauth2_proxy_kubeflow_1=b", []string{"oauth2_proxy_kubeflow_0", "oauth2_proxy_kubeflow_1"}},
 		"a Netscape file": {"# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tFALSE\t0\tauthservice_session\tsecret\n", []string{"authservice_session"}},
-		"a value":         {"abc|123|def=", []string{"oauth2_proxy_kubeflow"}},
+		"a value":         {"aGVsbG8gd29ybGQ|1790000000|c2lnbmVk", []string{"oauth2_proxy_kubeflow"}},
 		"nothing":         {"", nil},
 	} {
 		f := healthy()

@@ -314,6 +314,9 @@ func (f *Facts) observeLogin(r *Road, tell func(Symptom, string, bool), matters 
 	if a := r.answer(dexPath); a != nil && a.Status >= 502 && a.Status <= 504 {
 		tell(DexDown, a.line(), matters)
 	}
+	if front, start := r.answer(frontPath), r.answer(startPath); front.isWall(session.SignIn) && start.isWall(session.Denied) && len(start.Body) > 0 {
+		tell(LoginDenied, start.line(), matters)
+	}
 	if a := r.answer(r.Dex); a != nil && r.dexLives() && a.Status >= 400 && a.Status < 500 {
 		tell(DexRefuses, a.line(), matters)
 	}

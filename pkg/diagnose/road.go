@@ -194,6 +194,10 @@ func (r *Road) answer(path string) *Answer {
 	return nil
 }
 
+// isWall tells that there is an answer, and what it is to somebody without a
+// session.
+func (a *Answer) isWall(wall session.Wall) bool { return a != nil && a.Wall == wall }
+
 // where is the road as a Source of evidence.
 func (r *Road) where(path string) string {
 	if path == "" {

@@ -40,6 +40,7 @@ const (
 	StandsOpen     Symptom = "Kubeflow answers without a login"
 	OtherAnswer    Symptom = "the answer is not Kubeflow's"
 	NotLoggedIn    Symptom = "a login is wanted"
+	LoginDenied    Symptom = "the gateway denies the login's own pages"
 	LoginDown      Symptom = "the auth proxy does not answer"
 	DexDown        Symptom = "Dex does not answer"
 	DexRefuses     Symptom = "Dex refuses the auth proxy's request"
