@@ -116,7 +116,7 @@ func kubeflowObjects() *Objects {
 		Dex:                    part("auth", "dex"),
 		Login: LoginFacts{
 			Dex:    ok(DexSettings{Issuer: dexIssuer, PasswordDB: true, Users: 1, RedirectURIs: []string{"/oauth2/callback"}}),
-			Proxy:  ok(ProxySettings{Issuer: dexIssuer, RedirectURL: "/oauth2/callback", CookieName: "oauth2_proxy_kubeflow"}),
+			Proxy:  ok(ProxySettings{Issuer: dexIssuer, RedirectURL: "/oauth2/callback", CookieName: "oauth2_proxy_kubeflow", Provider: "oidc", HandsOnToken: true}),
 			SameID: ok(true), SameSecret: ok(true), ShippedPassword: ok(false), ShippedCookieSecret: ok(false),
 		},
 		Pipelines:           part("kubeflow", "ml-pipeline"),
@@ -260,7 +260,8 @@ func envoyFilter(filter string) *unstructured.Unstructured {
 func mesh(providers ...string) *corev1.ConfigMap {
 	text := "accessLogFile: /dev/stdout\nextensionProviders:\n"
 	for _, name := range providers {
-		text += "- envoyExtAuthzHttp:\n    port: 80\n    service: oauth2-proxy.oauth2-proxy.svc.cluster.local\n  name: " + name + "\n"
+		text += "- envoyExtAuthzHttp:\n    port: 80\n    service: oauth2-proxy.oauth2-proxy.svc.cluster.local\n" +
+			"    headersToUpstreamOnAllow: [authorization, path]\n    includeRequestHeadersInCheck: [authorization, cookie]\n  name: " + name + "\n"
 	}
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "istio-system", Name: "istio"}, Data: map[string]string{"mesh": text}}
 }

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -105,6 +106,11 @@ func loginExamples() []example {
 	filter := func(name string) change {
 		return func(f *Facts) { authService(f); f.Objects.EnvoyFilters.Value[0] = *envoyFilter(name) }
 	}
+	meshWithout := func(text string) change {
+		return func(f *Facts) {
+			f.Objects.Mesh.Value.Data["mesh"] = strings.Replace(f.Objects.Mesh.Value.Data["mesh"], text, "", 1)
+		}
+	}
 	authorizerSilent := allSay(emptyDenied)
 	forbidden := func(f *Facts) {
 		f.Objects.Policies, f.Objects.EnvoyFilters = unread[[]unstructuredObject](), unread[[]unstructuredObject]()
@@ -157,6 +163,23 @@ func loginExamples() []example {
 		finds("KFT709", "white space at an end", func(f *Facts) { f.Objects.Login.SameSecret, f.Objects.Login.SpaceDiffers = ok(false), true }),
 		clears("KFT709", Passed),
 		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
+		finds("KFT721", "no cookie in includeRequestHeadersInCheck", meshWithout(", cookie")),
+		finds("KFT721", "no authorization in headersToUpstreamOnAllow", meshWithout("authorization, path")),
+		clears("KFT721", Passed),
+		clears("KFT721", Passed, meshWithout("authorization, path"), func(f *Facts) { f.Objects.RequestAuthentications.Value = nil }),
+		clears("KFT721", Skipped, func(f *Facts) { f.Objects.Mesh = ok(mesh("other")) }),
+		clears("KFT721", Unknown, func(f *Facts) { f.Objects.Mesh = unread[*corev1ConfigMap]() }),
+		finds("KFT722", "do not say provider", func(f *Facts) { f.Objects.Login.Proxy.Value.Provider = "" }).as(Warning),
+		finds("KFT722", "do not say set_authorization_header", func(f *Facts) { f.Objects.Login.Proxy.Value.HandsOnToken = false }).as(Warning),
+		clears("KFT722", Passed),
+		clears("KFT722", Passed, func(f *Facts) {
+			f.Objects.Login.Proxy.Value = ProxySettings{}
+			f.Objects.Proxy.Pods.Value[0].Spec.Containers = []corev1.Container{{
+				Args: []string{"--provider=oidc"}, Env: []corev1.EnvVar{{Name: "OAUTH2_PROXY_SET_AUTHORIZATION_HEADER", Value: "true"}},
+			}}
+		}),
+		clears("KFT722", Skipped, func(f *Facts) { f.Objects.Proxy = Part{} }),
+		clears("KFT722", Unknown, func(f *Facts) { f.Objects.Login.Proxy = unread[ProxySettings]() }),
 		finds("KFT720", "without it they do not start", func(f *Facts) { f.Objects.Login.Missing = []string{"Secret auth/dex-passwords"} }),
 		clears("KFT720", Passed),
 		clears("KFT720", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),

@@ -159,7 +159,10 @@ func lookProvider(_ context.Context, f *Facts) Result {
 		return unknown(f.Objects.Mesh.Err)
 	}
 	name, _, _ := unstructured.NestedString(policy.Object, "spec", "provider", "name")
-	known := meshProviders(f.Objects.Mesh.Value.Data["mesh"])
+	var known []string
+	for _, provider := range meshProviders(f.Objects.Mesh.Value.Data["mesh"]) {
+		known = append(known, provider.Name)
+	}
 	if slices.Contains(known, name) {
 		return passed("provider " + name)
 	}

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
@@ -162,21 +160,4 @@ func jsonString(text []byte, field string) string {
 	}
 	value, _ := object[field].(string)
 	return value
-}
-
-// meshProviders are the names of the extension providers in the mesh's settings.
-func meshProviders(text string) []string {
-	var mesh struct {
-		ExtensionProviders []struct {
-			Name string `json:"name"`
-		} `json:"extensionProviders"`
-	}
-	if yaml.Unmarshal([]byte(text), &mesh) != nil {
-		return nil
-	}
-	names := make([]string, 0, len(mesh.ExtensionProviders))
-	for _, p := range mesh.ExtensionProviders {
-		names = append(names, p.Name)
-	}
-	return names
 }

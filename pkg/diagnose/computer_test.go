@@ -245,6 +245,7 @@ oidc_issuer_url = "http://dex.auth.svc.cluster.local:5556/dex"
 redirect_url = '/oauth2/callback'
 cookie_name="oauth2_proxy_kubeflow"
 insecure_oidc_allow_unverified_email = true
+set_authorization_header = true
 `
 
 func TestLoginSettings(t *testing.T) {
@@ -258,7 +259,7 @@ func TestLoginSettings(t *testing.T) {
 		t.Errorf("Dex: %+v", dex)
 	}
 	proxy := proxySettings(from("oauth2_proxy.cfg", proxyConfig), names)
-	if want := (ProxySettings{dexIssuer, "/oauth2/callback", "oauth2_proxy_kubeflow", true}); proxy.Value != want {
+	if want := (ProxySettings{dexIssuer, "/oauth2/callback", "oauth2_proxy_kubeflow", true, "oidc", true}); proxy.Value != want {
 		t.Errorf("oauth2-proxy: %+v", proxy)
 	}
 	for _, text := range []string{"", "issuer: [", "\x00"} {

@@ -59,6 +59,10 @@ type ProxySettings struct {
 	Issuer, RedirectURL, CookieName string
 	// AllowUnverified tells that e-mail addresses need not be verified.
 	AllowUnverified bool
+	// Provider is the kind of provider, "" for Google, oauth2-proxy's own default.
+	Provider string
+	// HandsOnToken tells that Dex's token goes to the gateway as a header Authorization.
+	HandsOnToken bool
 }
 
 // Kubeflow's manifests ship these with every install (common/dex and
@@ -210,6 +214,7 @@ func proxySettings(all map[types.NamespacedName]Known[*corev1.ConfigMap], names 
 		return Known[ProxySettings]{Value: ProxySettings{
 			Issuer: withoutUser(setting(text, "oidc_issuer_url")), RedirectURL: withoutUser(setting(text, "redirect_url")), CookieName: setting(text, "cookie_name"),
 			AllowUnverified: setting(text, "insecure_oidc_allow_unverified_email") == "true",
+			Provider:        setting(text, "provider"), HandsOnToken: setting(text, "set_authorization_header") == "true",
 		}}
 	}
 	return Known[ProxySettings]{Err: errNotAsked}

@@ -58,7 +58,11 @@ func TestMeshProviders(t *testing.T) {
 		"extensionProviders: {}":                   nil,
 		"\tno YAML":                                nil,
 	} {
-		if got := meshProviders(text); !slices.Equal(got, want) {
+		var got []string
+		for _, provider := range meshProviders(text) {
+			got = append(got, provider.Name)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
@@ -136,8 +140,8 @@ func FuzzSettings(f *testing.F) {
 			t.Errorf("%q is not in the text", got)
 		}
 		for _, provider := range meshProviders(text) {
-			if provider != "" && strings.TrimSpace(text) == "" {
-				t.Errorf("%q of nothing", provider)
+			if provider.Name != "" && strings.TrimSpace(text) == "" {
+				t.Errorf("%q of nothing", provider.Name)
 			}
 		}
 		if got := jsonString([]byte(text), name); got != "" && !json.Valid([]byte(text)) {
