@@ -39,6 +39,10 @@ func httpExamples() []example {
 		finds("KFT603", "none of Kubeflow's own", allSay(rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value = append(f.Objects.Policies.Value, *policy("deny-all", "DENY", nil))
 		}),
+		finds("KFT603", "denies the login's own pages", says(startPath, rbacDenied), func(f *Facts) {
+			f.Objects.Policies.Value[1] = *policy("istio-ingressgateway-require-jwt", "DENY", nil)
+		}),
+		clears("KFT603", Passed, says(startPath, rbacDenied)),
 		finds("KFT603", "has no rules", says(startPath, rbacDenied), func(f *Facts) {
 			unstructured.RemoveNestedField(f.Objects.Policies.Value[2].Object, "spec", "rules")
 		}),

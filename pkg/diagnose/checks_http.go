@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 func httpChecks() []Check {
@@ -41,7 +38,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT603", Title: "an AuthorizationPolicy denies", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied, SessionDenied, LoginDenied}, Needs: []string{"KFT704", "KFT718"}, Look: lookForeignPolicy,
+			Code: "KFT603", Title: "an AuthorizationPolicy denies", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{Denied, SessionDenied, LoginDenied}, Needs: []string{"KFT704", "KFT718"}, Look: lookPolicies,
 			Page: Page{
 				Means: "A policy that is none of Kubeflow's own selects the gateway pods and denies the request, or allows others alone.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -124,41 +121,6 @@ func lookSentHeader(_ context.Context, f *Facts) Result {
 		}
 	}
 	return passed("such requests are not refused here")
-}
-
-// kubeflowPolicies are the policies of Kubeflow's manifests for its gateway.
-var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingressgateway-require-jwt", "istio-ingressgateway", "global-deny-all"}
-
-func lookForeignPolicy(_ context.Context, f *Facts) Result {
-	s := f.sighting(SessionDenied, Denied, LoginDenied)
-	switch {
-	case f.Objects == nil:
-		return skipped("no cluster was asked for")
-	case s == nil:
-		return passed("nothing was denied")
-	case !f.Objects.Policies.OK():
-		return unknown(f.Objects.Policies.Err)
-	}
-	for _, action := range []string{"DENY", "ALLOW", ""} {
-		for _, p := range f.Objects.policies(action) {
-			if rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules"); len(rules) == 0 && action != "DENY" && p.GetName() == "istio-ingressgateway" {
-				return found(fmt.Sprintf("AuthorizationPolicy %s has no rules: it allows nothing", objectName(p)),
-					f.patchObject(p, `[{"op":"add","path":"/spec/rules","value":[{}]}]`, "it allows what the login lets through, as Kubeflow ships it"),
-					evidence("AuthorizationPolicy "+objectName(p), "spec.rules", "none"), s.wire())
-			}
-			if slices.Contains(kubeflowPolicies, p.GetName()) {
-				continue
-			}
-			shown := action
-			if shown == "" {
-				shown = "ALLOW (no action is written)"
-			}
-			return found(fmt.Sprintf("AuthorizationPolicy %s, which is none of Kubeflow's own, acts on the gateway pods", objectName(p)),
-				byAdmin("see what it says, and let it admit the request", fmt.Sprintf("kubectl -n %s get authorizationpolicy %s -o yaml", p.GetNamespace(), p.GetName())),
-				evidence("AuthorizationPolicy "+objectName(p), "spec.action", shown), s.wire()).as(probably)
-		}
-	}
-	return passed("no other policies act on the gateway pods")
 }
 
 func lookDeniedRoute(_ context.Context, f *Facts) Result {

@@ -96,7 +96,8 @@ func (f *Facts) wantsToken() bool {
 	return slices.ContainsFunc(f.Objects.RequestAuthentications.Value, func(r unstructured.Unstructured) bool { return f.Objects.selectsGateway(&r) })
 }
 
-// admits tells whether one of Istio's matchers (exact, prefix*, *suffix) takes a header.
+// admits tells whether one of Istio's matchers (exact, prefix*, *suffix) takes a
+// header or a path.
 func admits(matchers []string, header string) bool {
 	return slices.ContainsFunc(matchers, func(m string) bool {
 		m = strings.ToLower(m)

@@ -1,0 +1,80 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// kubeflowPolicies are the policies of Kubeflow's manifests for its gateway.
+var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingressgateway-require-jwt", "istio-ingressgateway", "global-deny-all"}
+
+func lookPolicies(_ context.Context, f *Facts) Result {
+	s := f.sighting(SessionDenied, Denied, LoginDenied)
+	switch {
+	case f.Objects == nil:
+		return skipped("no cluster was asked for")
+	case s == nil:
+		return passed("nothing was denied")
+	case !f.Objects.Policies.OK():
+		return unknown(f.Objects.Policies.Err)
+	}
+	for _, action := range []string{"DENY", "ALLOW", ""} {
+		for _, p := range f.Objects.policies(action) {
+			if !slices.Contains(kubeflowPolicies, p.GetName()) {
+				return f.foreignPolicy(p, action, s)
+			}
+			if result := f.changedPolicy(p, action, s); result != nil {
+				return *result
+			}
+		}
+	}
+	return passed("no policy on the gateway pods is known to deny it")
+}
+
+func (f *Facts) foreignPolicy(p *unstructured.Unstructured, action string, s *Sighting) Result {
+	if action == "" {
+		action = "ALLOW (no action is written)"
+	}
+	return found(fmt.Sprintf("AuthorizationPolicy %s, which is none of Kubeflow's own, acts on the gateway pods", objectName(p)),
+		byAdmin("see what it says, and let it admit the request", fmt.Sprintf("kubectl -n %s get authorizationpolicy %s -o yaml", p.GetNamespace(), p.GetName())),
+		evidence("AuthorizationPolicy "+objectName(p), "spec.action", action), s.wire()).as(probably)
+}
+
+// changedPolicy speaks of Kubeflow's own policies that lost what Kubeflow ships:
+// the rules of the one that allows, and the login's paths that the one exempts
+// that denies whoever has no token. nil where they have it.
+func (f *Facts) changedPolicy(p *unstructured.Unstructured, action string, s *Sighting) *Result {
+	name := "AuthorizationPolicy " + objectName(p)
+	rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules")
+	switch {
+	case p.GetName() == "istio-ingressgateway" && action != "DENY" && len(rules) == 0:
+		result := found(name+" has no rules: it allows nothing",
+			f.patchObject(p, `[{"op":"add","path":"/spec/rules","value":[{}]}]`, "it allows what the login lets through, as Kubeflow ships it"),
+			evidence(name, "spec.rules", "none"), s.wire())
+		return &result
+	case action == "DENY" && s.Symptom == LoginDenied && len(rules) > 0 && !exempts(p, startPath):
+		result := found(name+" denies the login's own pages: it exempts no path of oauth2-proxy's",
+			byAdmin("apply it again as Kubeflow's manifests have it, with /oauth2/* and /dex/* in notPaths", fmt.Sprintf("kubectl -n %s edit authorizationpolicy %s", p.GetNamespace(), p.GetName())),
+			evidence(name, "spec.rules[].to[].operation.notPaths", orNone(notPaths(p))), s.wire())
+		return &result
+	}
+	return nil
+}
+
+func notPaths(policy *unstructured.Unstructured) []string {
+	var paths []string
+	for _, operation := range operations(policy) {
+		paths = append(paths, stringsIn(operation, "notPaths")...)
+	}
+	return paths
+}
+
+// exempts tells whether a policy leaves a path out by notPaths.
+func exempts(policy *unstructured.Unstructured, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	return admits(notPaths(policy), path)
+}
