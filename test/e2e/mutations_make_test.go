@@ -25,7 +25,7 @@ var causes = []struct{ object, codes string }{
 	{"virtualservices auth/dex", "321 601 604 605 606 705"},
 	{"virtualservices oauth2-proxy/oauth2-proxy", "321 601 604 605 606 703"},
 	{"virtualservices kubeflow/centraldashboard", "321 601 604 605 608"},
-	{"virtualservices kubeflow/ml-pipeline-ui", "321 601 604 605 608 901"},
+	{"virtualservices kubeflow/ml-pipeline-ui", "321 601 604 605 608 901 903"},
 	{"authorizationpolicies istio-system/*", "601 603 606 701 702 712 716 717 718 805"},
 	{"requestauthentications istio-system/*", "601 710 711 712 803"},
 	{"configmaps istio-system/istio", "320 605 606 607 701 702 703 704 711 718 721 801"},
