@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // event is a line of `go test -json` (go doc test2json; go help buildjson).
@@ -32,16 +33,33 @@ func newTestRun() *testRun {
 	return &testRun{actions: map[testName]string{}, outputs: map[testName][]string{}}
 }
 
-// goTest runs `go test -json` and counts its tests.
-func (r *recorder) goTest(ctx context.Context, c command) {
-	run := newTestRun()
-	lines := &lineWriter{line: func(line string) { run.take(r, line) }}
-	err := r.exec(ctx, c, lines)
-	lines.flush()
-	failedBefore := r.tally.failures()
-	run.count(r)
-	if err != nil && r.tally.failures() == failedBefore {
-		r.fail(strings.Join(c.args, " "), err.Error())
+// goTest runs each `go test -json` beside the others, and counts their tests.
+func (r *recorder) goTest(ctx context.Context, commands ...command) {
+	var (
+		runs   = make([]*testRun, len(commands))
+		errs   = make([]error, len(commands))
+		one    sync.Mutex // line at a time
+		beside sync.WaitGroup
+	)
+	for i, c := range commands {
+		runs[i] = newTestRun()
+		lines := &lineWriter{line: func(line string) {
+			one.Lock()
+			defer one.Unlock()
+			runs[i].take(r, line)
+		}}
+		beside.Go(func() {
+			errs[i] = r.exec(ctx, c, lines)
+			lines.flush()
+		})
+	}
+	beside.Wait()
+	for i, c := range commands {
+		failedBefore := r.tally.failures()
+		runs[i].count(r)
+		if errs[i] != nil && r.tally.failures() == failedBefore {
+			r.fail(strings.Join(c.args, " "), errs[i].Error())
+		}
 	}
 }
 
@@ -74,6 +92,9 @@ func (t *testRun) tell(r *recorder, e event) {
 	switch {
 	case e.Test == "":
 		fmt.Fprintf(r.out, "%-5s %s (%.1fs)\n", verdict[e.Action], e.Package, e.Elapsed)
+		if e.Action == "fail" { // what no test says: a goroutine that was left, a panic
+			fmt.Fprint(r.out, strings.Join(t.outputs[testName{e.Package, ""}], ""))
+		}
 	case e.Action == "fail":
 		fmt.Fprint(r.out, strings.Join(t.outputs[testName{e.Package, e.Test}], ""))
 	case e.Elapsed >= slow:

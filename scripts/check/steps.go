@@ -38,7 +38,7 @@ var steps = []step{
 	{"e2e", 45 * time.Minute, e2e()},
 	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500")},
 	{"integration", 20 * time.Minute, integration},
-	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
+	{"fuzz", 25 * time.Minute, fuzz(5 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},
 	{"release", 20 * time.Minute, release},
 }
@@ -161,9 +161,17 @@ func e2e(variables ...string) func(context.Context, *recorder) {
 		if len(variables) > 0 {
 			limit = "175m"
 		}
-		c := in(".", "go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", limit, "./test/e2e/...")
-		c.env = append(withPythonClients(ctx, r), variables...)
-		r.goTest(ctx, c)
+		// The faults take about as long as all else, and both wait most of the
+		// time: each has testbeds of its own.
+		const faults = "^TestFaults$"
+		env := append(withPythonClients(ctx, r), variables...)
+		var beside []command
+		for _, chosen := range [][]string{{"-run", faults, "./test/e2e"}, {"-skip", faults, "./test/e2e/..."}} {
+			c := in(".", append([]string{"go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", limit}, chosen...)...)
+			c.env = env
+			beside = append(beside, c)
+		}
+		r.goTest(ctx, beside...)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestMutations(t *testing.T) {
 		fmt.Println("NOT RUN mutations: the plugin has no command diagnose")
 		return
 	}
-	count, seed := counted(t, "KFTLS_MUTATIONS", 25), counted(t, "KFTLS_SEED", 1)
+	count, seed := counted(t, "KFTLS_MUTATIONS", 50), counted(t, "KFTLS_SEED", 1)
 	door := openFrontDoor(t, "")
 	tally := map[outcome]int{}
 	var alarms, known, wrongs []string
