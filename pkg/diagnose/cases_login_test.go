@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/kftls/kubectl-kftls/internal/testutil"
 	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
 )
 
@@ -29,7 +30,16 @@ func allSay(a *Answer) change {
 	return func(f *Facts) { says(frontPath, a)(f); says(healthPath, a)(f) }
 }
 
+// envoyFilterNamed is somebody's filter on the pods with a label istio.
+func envoyFilterNamed(name, istio string) *unstructured.Unstructured {
+	return testutil.Object("networking.istio.io/v1alpha3", "EnvoyFilter", "istio-system", name, map[string]any{"spec": map[string]any{
+		"workloadSelector": map[string]any{"labels": map[string]any{"istio": istio}},
+		"configPatches":    []any{map[string]any{"applyTo": "HTTP_FILTER"}},
+	}})
+}
+
 func httpExamples() []example {
+	limited := answer(429, "text/plain", "local_rate_limited", byEnvoy...)
 	return []example{
 		finds("KFT601", "denies requests for localhost", allSay(rbacDenied), func(f *Facts) { f.Objects.VirtualServices = unread[[]unstructuredObject]() }),
 		clears("KFT601", Skipped, allSay(rbacDenied)), // there is a route
@@ -54,7 +64,22 @@ func httpExamples() []example {
 		finds("KFT605", "the program behind the route", allSay(upstream)),
 		finds("KFT605", "the auth proxy", says(proxyPath, noHealthy)),
 		finds("KFT605", "Dex", says(dexPath, upstream)),
+		finds("KFT605", "the dashboard", given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth)), func(f *Facts) { f.Session.Front = noHealthy }),
 		clears("KFT605", Passed),
+		finds("KFT611", "EnvoyFilter istio-system/limits", allSay(limited), func(f *Facts) {
+			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "ingressgateway")})
+		}),
+		clears("KFT611", Passed, allSay(limited)),
+		clears("KFT611", Passed, allSay(limited), func(f *Facts) {
+			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "egressgateway")})
+		}),
+		clears("KFT611", Passed, allSay(limited), func(f *Facts) {
+			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("stats-filter-1.17", "ingressgateway")})
+		}),
+		clears("KFT611", Passed, func(f *Facts) {
+			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "ingressgateway")})
+		}),
+		clears("KFT611", Unknown, allSay(limited), func(f *Facts) { f.Objects.EnvoyFilters = unread[[]unstructuredObject]() }),
 		finds("KFT606", "leads to https, where the same", allSay(toHTTPS)),
 		clears("KFT606", Passed),
 		clears("KFT606", Passed, plainOnly, allSay(toHTTPS)),

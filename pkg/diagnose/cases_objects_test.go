@@ -122,6 +122,18 @@ func objectExamples() []example {
 		clears("KFT321", Passed, authService, func(f *Facts) { f.Objects.VirtualServices.Value = f.Objects.VirtualServices.Value[:2] }),
 		clears("KFT321", Unknown, func(f *Facts) { f.Objects.VirtualServices = unread[[]unstructuredObject]() }),
 		clears("KFT321", Skipped, gateways()),
+		finds("KFT328", "VirtualService auth/dex takes every path", allSay(welcome), func(f *Facts) {
+			f.Objects.VirtualServices.Value[1] = *testutil.VirtualService("auth", "dex", "kubeflow/kubeflow-gateway", "/")
+		}),
+		finds("KFT328", "VirtualService auth/dex takes every path", allSay(welcome), func(f *Facts) {
+			unstructured.RemoveNestedField(f.Objects.VirtualServices.Value[1].Object["spec"].(map[string]any)["http"].([]any)[0].(map[string]any), "match")
+		}),
+		clears("KFT328", Passed, allSay(welcome)),
+		clears("KFT328", Passed, func(f *Facts) {
+			f.Objects.VirtualServices.Value[1] = *testutil.VirtualService("auth", "dex", "kubeflow/kubeflow-gateway", "/")
+		}),
+		clears("KFT328", Unknown, allSay(welcome), func(f *Facts) { f.Objects.VirtualServices = unread[[]unstructuredObject]() }),
+		clears("KFT328", Skipped, gateways()),
 	}, controlExamples()...)
 }
 

@@ -166,7 +166,7 @@ func Checks() []Check {
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
 		guardChecks(), loginObjectChecks(), settingsChecks(), dexUserChecks(), providerChecks(), loginWireChecks(),
-		httpChecks(),
+		filterChecks(), httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {
 		all = append(all, layer...)

@@ -62,7 +62,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT605", Title: "the program behind the route does not answer", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{UpstreamDown, LoginDown, DexDown}, Needs: []string{"KFT703", "KFT705"}, Look: lookUpstream,
+			Code: "KFT605", Title: "the program behind the route does not answer", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{UpstreamDown, LoginDown, DexDown, DashboardDown}, Needs: []string{"KFT703", "KFT705"}, Look: lookUpstream,
 			Page: Page{
 				Means: "The gateway found the program for the request, and no pod of it takes connections.",
 				Shows: []Shown{
@@ -73,7 +73,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer}, Needs: []string{"KFT106", "KFT310", "KFT609"}, Look: seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address")),
+			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer, DashboardOther}, Needs: []string{"KFT106", "KFT310", "KFT321", "KFT609", "KFT611"}, Look: seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address")),
 			Page: Page{
 				Means: "A server answers at the address, and neither its answer nor that of the pipelines is one that Kubeflow or its login gives.",
 				Heals: "Check the address, and which cluster it leads to.",
@@ -141,18 +141,20 @@ func lookDeniedRoute(_ context.Context, f *Facts) Result {
 }
 
 func lookUpstream(_ context.Context, f *Facts) Result {
-	s := f.sighting(UpstreamDown, LoginDown, DexDown)
+	s := f.sighting(UpstreamDown, LoginDown, DexDown, DashboardDown)
 	if s == nil {
 		return passed("no program was seen to be down")
 	}
-	part := "the program behind the route"
+	part, fix := "the program behind the route", byAdmin("see what is wrong: this shows pods that do not run", "kubectl get pods -A --field-selector=status.phase!=Running")
 	switch s.Symptom {
+	case DashboardDown:
+		part, fix = "the dashboard", byAdmin("see what is wrong with it", "kubectl -n kubeflow get virtualservice,service,deployment centraldashboard", "kubectl -n kubeflow describe pods -l app=centraldashboard")
 	case LoginDown:
 		part = "the auth proxy"
 	case DexDown:
 		part = "Dex"
 	}
-	return found(part+" does not answer", byAdmin("see what is wrong: this shows pods that do not run", "kubectl get pods -A --field-selector=status.phase!=Running"), s.wire()).as(probably)
+	return found(part+" does not answer", fix, s.wire()).as(probably)
 }
 
 // unrecognised speaks where a failure was observed and no check explains it. It

@@ -16,7 +16,7 @@ func routeChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT321", Title: "Kubeflow's VirtualServices are not bound to the Gateway", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{Denied, NoRoute, OtherAnswer, LoginDown, DexDown, LoginBreaks}, Look: lookRoutes,
+			Causes: []Symptom{Denied, NoRoute, OtherAnswer, DashboardOther, LoginDown, DexDown, LoginBreaks}, Look: lookRoutes,
 			Page: Page{
 				Means: "A VirtualService says which program answers for a path, and at which Gateway. Without one that names Kubeflow's Gateway and admits the host, the gateway knows no route; since the login's filter needs a route, Kubeflow's policies then deny the request.",
 				Shows: []Shown{
@@ -24,6 +24,14 @@ func routeChecks() []Check {
 					{"Envoy", "404 NR route_not_found", "measured with Envoy 1.40"},
 				},
 				Heals: "Apply the part of Kubeflow's manifests again whose VirtualService is missing or changed.",
+			},
+		},
+		{
+			Code: "KFT328", Title: "another VirtualService takes the dashboard's paths", Layer: LayerObjects, Severity: Error,
+			Causes: []Symptom{OtherAnswer, NoRoute, UpstreamDown, DashboardDown, DashboardOther, PipelinesOther, PipelinesDown}, Needs: []string{"KFT321"}, Look: lookOtherRoute,
+			Page: Page{
+				Means: "A rule of a VirtualService without a match, or with the prefix /, takes every path at the Gateway that no other rule takes before it. Kubeflow's dashboard has that place.",
+				Heals: "Give the rule a path or a host of its own.",
 			},
 		},
 	}
@@ -98,6 +106,58 @@ func lookRoutes(_ context.Context, f *Facts) Result {
 		return result
 	}
 	return passed("their paths lead to Kubeflow")
+}
+
+// lookOtherRoute goes by answers that are not the dashboard's: where it answers,
+// what else could take its paths does not.
+func lookOtherRoute(_ context.Context, f *Facts) Result {
+	door, why := f.door()
+	if door == nil {
+		return *why
+	}
+	s := f.sighting(OtherAnswer, NoRoute, UpstreamDown, DashboardDown, DashboardOther, PipelinesOther, PipelinesDown)
+	switch {
+	case s == nil:
+		return passed("their paths lead to Kubeflow")
+	case !f.Objects.VirtualServices.OK():
+		return unknown(f.Objects.VirtualServices.Err)
+	}
+	for i := range f.Objects.VirtualServices.Value {
+		v := &f.Objects.VirtualServices.Value[i]
+		gateways, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "gateways")
+		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
+		if objectName(v) == "kubeflow/centraldashboard" || !slices.Contains(qualified(v, gateways), door.Name()) || !(gateway.Server{Hosts: hosts}).MatchesHost(f.Aim.Host) {
+			continue
+		}
+		if rule, ok := takesAll(v); ok {
+			name := "VirtualService " + objectName(v)
+			return found(name+" takes every path at Gateway "+door.Name()+", the dashboard's as well",
+				byAdmin("give its rule a path or a host of its own", fmt.Sprintf("kubectl -n %s edit virtualservice %s", v.GetNamespace(), v.GetName())),
+				evidence(name, fmt.Sprintf("spec.http[%d].match", rule), "takes all paths"), s.wire()).as(probably)
+		}
+	}
+	return passed("no other VirtualService takes all paths")
+}
+
+// takesAll is the first rule that takes every path and looks at nothing else.
+func takesAll(v *unstructured.Unstructured) (rule int, ok bool) {
+	rules, _, _ := unstructured.NestedSlice(v.Object, "spec", "http")
+	for i, entry := range rules {
+		rule, _ := entry.(map[string]any)
+		matches, has, _ := unstructured.NestedSlice(rule, "match")
+		if !has || len(matches) == 0 {
+			return i, true
+		}
+		for _, m := range matches {
+			condition, _ := m.(map[string]any)
+			prefix, _, _ := unstructured.NestedString(condition, "uri", "prefix")
+			uri, _, _ := unstructured.NestedMap(condition, "uri")
+			if len(condition) == 0 || len(condition) == 1 && condition["uri"] != nil && (prefix == "/" || len(uri) == 0) {
+				return i, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // missingRoute says what is wrong with the VirtualService of a part.

@@ -24,8 +24,13 @@ func (o *Objects) policies(action string) []*unstructured.Unstructured {
 
 // selectsGateway tells whether an object's selector.matchLabels fits the gateway pods.
 func (o *Objects) selectsGateway(object *unstructured.Unstructured) bool {
-	wanted, has, _ := unstructured.NestedStringMap(object.Object, "spec", "selector", "matchLabels")
-	if !has || len(wanted) == 0 {
+	wanted, _, _ := unstructured.NestedStringMap(object.Object, "spec", "selector", "matchLabels")
+	return o.gatewayPodsHave(wanted)
+}
+
+// gatewayPodsHave tells whether a gateway pod has all labels that are wanted.
+func (o *Objects) gatewayPodsHave(wanted map[string]string) bool {
+	if len(wanted) == 0 {
 		return true
 	}
 	for i := range o.Pods.Value {

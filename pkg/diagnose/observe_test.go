@@ -236,7 +236,7 @@ func TestSymptomsHaveAPlace(t *testing.T) {
 		NoKubeconfig, NoAPIServer, APIRefuses, NoFrontDoor, NoTunnel, NoGatewayPod, ProxyInTheWay, NameUnknown, RefusedHere, NoAnswer,
 		PortRefused, NoServer, HandshakeCut, AnswersPlain, AnswersTLS, WantsClient, NoCommonTLS, Untrusted, Expired, NotYetValid, WrongName,
 		BadCertificate, PodsDiffer, Denied, NoAuthorizer, BadToken, NoRoute, UpstreamDown, TooLarge, Loop, ToHTTPS, StandsOpen, OtherAnswer,
-		NotLoggedIn, LoginDenied, LoginDown, DexDown, DexRefuses, LoginBreaks, SessionRefused, SessionDenied, PipelinesDown, PipelinesOther, Misconfigured,
+		NotLoggedIn, LoginDenied, LoginDown, DexDown, DexRefuses, LoginBreaks, SessionRefused, SessionDenied, DashboardDown, DashboardOther, PipelinesDown, PipelinesOther, Misconfigured,
 	} {
 		if !explained[s] {
 			t.Errorf("%q is explained by no check", s)

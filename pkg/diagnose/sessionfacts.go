@@ -77,37 +77,60 @@ func (a *Answer) forget(cookies []session.Cookie) {
 	}
 }
 
-// observeSession tells what became of the session.
+// observeSession tells what became of the session: at the pipelines, and where
+// these let it in, at the dashboard.
 func (f *Facts) observeSession(add func(Sighting)) {
 	s := f.Session
 	if s == nil || s.Via == nil {
 		return
 	}
-	tell := func(symptom Symptom, a *Answer) {
-		add(Sighting{Symptom: symptom, Via: s.Via.where(a.Path) + " with the session", Text: a.line(), Failure: true})
+	tell := func(symptom Symptom, a *Answer, failure bool) {
+		add(Sighting{Symptom: symptom, Via: s.Via.where(a.Path) + " with the session", Text: a.line(), Failure: failure})
 	}
-	health := s.Health
-	if health == nil || health.Err != nil {
-		return
+	if health := s.Health; health != nil && health.Err == nil {
+		if symptom := pipelinesMeaning(health); symptom != "" {
+			tell(symptom, health, true)
+			return
+		}
 	}
+	if front := s.Front; front != nil && front.Err == nil {
+		if symptom := dashboardMeaning(front); symptom != "" {
+			tell(symptom, front, f.Aim.Expect != ExpectPipelines)
+		}
+	}
+}
+
+// pipelinesMeaning is what an answer to a session shows, "" where all is well.
+func pipelinesMeaning(health *Answer) Symptom {
 	switch {
 	case isKubeflow(health) && health.isType("application/json"): // the dashboard's page is not the pipelines
-		return
+		return ""
 	case health.Wall == session.ToHTTPS:
-		tell(ToHTTPS, health)
+		return ToHTTPS
 	case health.Wall == session.SignIn || health.Wall == session.ToDex, health.Status == http.StatusUnauthorized && !health.says("Jw"):
-		tell(SessionRefused, health)
+		return SessionRefused
 	case health.Status == http.StatusUnauthorized:
-		tell(BadToken, health)
+		return BadToken
 	case health.Status == http.StatusRequestHeaderFieldsTooLarge:
-		tell(TooLarge, health)
+		return TooLarge
 	case health.Wall == session.Denied && len(health.Body) == 0:
-		tell(NoAuthorizer, health)
+		return NoAuthorizer
 	case health.Wall == session.Denied:
-		tell(SessionDenied, health)
+		return SessionDenied
 	case health.Status >= 502 && health.Status <= 504:
-		tell(PipelinesDown, health)
-	default:
-		tell(PipelinesOther, health)
+		return PipelinesDown
 	}
+	return PipelinesOther
+}
+
+// dashboardMeaning is the same of the front page. A page or a redirect is the
+// dashboard's; which one need not be known.
+func dashboardMeaning(front *Answer) Symptom {
+	switch {
+	case front.Status >= 502 && front.Status <= 504:
+		return DashboardDown
+	case front.Status >= 400:
+		return DashboardOther
+	}
+	return ""
 }

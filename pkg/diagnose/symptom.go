@@ -47,6 +47,8 @@ const (
 	LoginBreaks    Symptom = "the login breaks off"
 	SessionRefused Symptom = "the session is not accepted"
 	SessionDenied  Symptom = "the session's user is denied"
+	DashboardDown  Symptom = "the dashboard does not answer"
+	DashboardOther Symptom = "the dashboard's address answers something else"
 	PipelinesDown  Symptom = "the pipelines API does not answer"
 	PipelinesOther Symptom = "the pipelines API answers something else"
 	Misconfigured  Symptom = "a client on this computer is set up wrongly"

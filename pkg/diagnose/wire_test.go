@@ -403,6 +403,10 @@ func TestSession(t *testing.T) {
 				_, _ = io.WriteString(w, pipelinesHealth)
 				return
 			}
+			if r.URL.Path == frontPath {
+				_, _ = io.WriteString(w, "<title>Kubeflow Central Dashboard</title>")
+				return
+			}
 		}
 		if r.URL.Path == "/dex/auth/local" {
 			http.Redirect(w, r, "/oauth2/callback?error=invalid_scope", http.StatusSeeOther)

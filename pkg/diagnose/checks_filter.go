@@ -1,0 +1,70 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func filterChecks() []Check {
+	changed := []Symptom{OtherAnswer, TooLarge, PipelinesOther, DashboardOther}
+	return []Check{{
+		Code: "KFT611", Title: "an EnvoyFilter that is none of Kubeflow's changes the gateway", Layer: LayerHTTP, Severity: Error, Causes: changed,
+		Look: lookFilters,
+		Page: Page{
+			Means: "An EnvoyFilter rewrites what istiod programs the gateway pods with: limits, scripts, filters of its own. One that is neither Istio's nor Kubeflow's acts on the gateway pods, and an answer came that nothing else explains.",
+			Heals: "See what it does, and take it out for a moment to learn whether it is the cause.",
+		},
+	}}
+}
+
+// ownFilters begin the names of EnvoyFilters that Istio and Kubeflow ship (Istio's
+// telemetry up to 1.17; Kubeflow 1.3 to 26.03).
+var ownFilters = []string{"stats-filter-", "tcp-stats-filter-", "metadata-exchange-", "tcp-metadata-exchange-", "authn-filter", "x-forwarded-host"}
+
+func lookFilters(_ context.Context, f *Facts) Result {
+	s := f.sighting(filterChecks()[0].Causes...)
+	switch {
+	case f.Objects == nil:
+		return skipped("no cluster was asked for")
+	case s == nil:
+		return passed("no answer speaks of one")
+	case !f.Objects.EnvoyFilters.OK():
+		return unknown(f.Objects.EnvoyFilters.Err)
+	}
+	for i := range f.Objects.EnvoyFilters.Value {
+		filter := &f.Objects.EnvoyFilters.Value[i]
+		if !f.Objects.filterActsOnGateway(filter) || len(patchedParts(filter)) == 0 || slices.ContainsFunc(ownFilters, func(own string) bool { return strings.HasPrefix(filter.GetName(), own) }) {
+			continue
+		}
+		return found(fmt.Sprintf("EnvoyFilter %s, which is none of Kubeflow's own, changes the gateway pods", objectName(filter)),
+			byAdmin("see what it does, and take it out for a moment if it may be the cause", fmt.Sprintf("kubectl -n %s get envoyfilter %s -o yaml", filter.GetNamespace(), filter.GetName())),
+			evidence("EnvoyFilter "+objectName(filter), "spec.configPatches[].applyTo", strings.Join(patchedParts(filter), ", ")), s.wire()).as(probably)
+	}
+	return passed("no other EnvoyFilter acts on the gateway pods")
+}
+
+// filterActsOnGateway: an EnvoyFilter's selector has another name than a policy's.
+func (o *Objects) filterActsOnGateway(filter *unstructured.Unstructured) bool {
+	wanted, _, _ := unstructured.NestedStringMap(filter.Object, "spec", "workloadSelector", "labels")
+	return o.gatewayPodsHave(wanted)
+}
+
+// answering are the parts of Envoy's configuration that make answers.
+var answering = []string{"NETWORK_FILTER", "HTTP_FILTER", "ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE"}
+
+// patchedParts are those of them that a filter changes.
+func patchedParts(filter *unstructured.Unstructured) []string {
+	var parts []string
+	patches, _, _ := unstructured.NestedSlice(filter.Object, "spec", "configPatches")
+	for _, entry := range patches {
+		patch, _ := entry.(map[string]any)
+		if part, _ := patch["applyTo"].(string); slices.Contains(answering, part) && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
