@@ -134,7 +134,11 @@ func lookProxySettings(_ context.Context, f *Facts) Result {
 		}
 		return found(fmt.Sprintf("oauth2-proxy's settings do not say %s: %s", need.key, need.without),
 			byAdmin(`write provider = "oidc" and set_authorization_header = true into its settings, then restart it`, "kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy"),
-			evidence("oauth2_proxy.cfg", need.key, "not set")).as(probably).as(itself(LoginBreaks))
+			evidence("oauth2_proxy.cfg", need.key, "not set")).as(probably).as(itself(LoginBreaks)).as(func(x *Finding) {
+			if f.sees(SessionDenied) {
+				x.Severity = Error
+			}
+		})
 	}
 	return passed("they hand on what the gateway needs")
 }

@@ -51,7 +51,7 @@ func sessionChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT805", Title: "the logged-in user is denied", Layer: LayerSession, Severity: Error, Causes: []Symptom{SessionDenied}, Needs: []string{"KFT603"}, Look: lookSessionDenied,
+			Code: "KFT805", Title: "the logged-in user is denied", Layer: LayerSession, Severity: Error, Causes: []Symptom{SessionDenied}, Needs: []string{"KFT603", "KFT721", "KFT722"}, Look: lookSessionDenied,
 			Page: Page{
 				Means: "The login is well, and a policy behind it denies this user: an AuthorizationPolicy of the gateway or of a namespace.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
