@@ -49,6 +49,9 @@ func httpExamples() []example {
 		finds("KFT603", "none of Kubeflow's own", allSay(rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value = append(f.Objects.Policies.Value, *policy("deny-all", "DENY", nil))
 		}),
+		finds("KFT603", "allow nothing", says(startPath, rbacDenied), func(f *Facts) {
+			f.Objects.Policies.Value[2] = *testutil.Object("security.istio.io/v1beta1", "AuthorizationPolicy", "istio-system", "global-deny-all", map[string]any{"spec": map[string]any{}})
+		}),
 		finds("KFT603", "denies the login's own pages", says(startPath, rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value[1] = *policy("istio-ingressgateway-require-jwt", "DENY", nil)
 		}),
@@ -135,11 +138,12 @@ func loginExamples() []example {
 	filter := func(name string) change {
 		return func(f *Facts) { authService(f); f.Objects.EnvoyFilters.Value[0] = *envoyFilter(name) }
 	}
-	meshWithout := func(text string) change {
+	meshWith := func(before, after string) change {
 		return func(f *Facts) {
-			f.Objects.Mesh.Value.Data["mesh"] = strings.Replace(f.Objects.Mesh.Value.Data["mesh"], text, "", 1)
+			f.Objects.Mesh.Value.Data["mesh"] = strings.Replace(f.Objects.Mesh.Value.Data["mesh"], before, after, 1)
 		}
 	}
+	meshWithout := func(text string) change { return meshWith(text, "") }
 	authorizerSilent := allSay(emptyDenied)
 	forbidden := func(f *Facts) {
 		f.Objects.Policies, f.Objects.EnvoyFilters = unread[[]unstructuredObject](), unread[[]unstructuredObject]()
@@ -192,6 +196,9 @@ func loginExamples() []example {
 		finds("KFT709", "white space at an end", func(f *Facts) { f.Objects.Login.SameSecret, f.Objects.Login.SpaceDiffers = ok(false), true }),
 		clears("KFT709", Passed),
 		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
+		finds("KFT721", "asks oauth2-proxy.oauth2-proxy.svc.cluster.local:0", meshWithout("    port: 80\n")),
+		finds("KFT721", "asks oauth2-proxi.oauth2-proxy.svc.cluster.local:80", meshWith("service: oauth2-proxy.", "service: oauth2-proxi.")),
+		clears("KFT721", Passed, meshWith("service: oauth2-proxy.oauth2-proxy.", "service: proxy.elsewhere.")),
 		finds("KFT721", "no cookie in includeRequestHeadersInCheck", meshWithout(", cookie")),
 		finds("KFT721", "no authorization in headersToUpstreamOnAllow", meshWithout("authorization, path")),
 		clears("KFT721", Passed),
@@ -250,6 +257,7 @@ func loginExamples() []example {
 		clears("KFT717", Passed, authService),
 		clears("KFT717", Skipped, func(f *Facts) { f.Objects.Proxy = Part{} }),
 		clears("KFT717", Unknown, forbidden),
+		finds("KFT717", "nobody can log in", allSay(rbacDenied), func(f *Facts) { f.Objects.Policies.Value = f.Objects.Policies.Value[1:] }).as(Error),
 		finds("KFT718", `names the provider "oauth2-proxy"`, func(f *Facts) { f.Objects.Mesh = ok(mesh("other")) }),
 		clears("KFT718", Passed),
 		clears("KFT718", Skipped, noPolicies),

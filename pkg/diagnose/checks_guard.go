@@ -135,6 +135,13 @@ func lookMissingPolicies(_ context.Context, f *Facts) Result {
 	if o.customPolicy() != nil || o.hasAuthnFilter() {
 		return passed("requests are sent to " + o.Proxy.Name)
 	}
+	if o.asksForTokens() { // nobody gets in, since nobody gets a token
+		return found("no AuthorizationPolicy of the gateway pods sends requests to oauth2-proxy, and another one denies whoever has no token: nobody can log in",
+			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway-oauth2-proxy of Kubeflow's manifests again (common/oauth2-proxy)"),
+			evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods")).as(func(x *Finding) {
+			x.Severity, x.causes = Error, []Symptom{Denied, SessionDenied}
+		})
+	}
 	return found("no AuthorizationPolicy of the gateway pods sends requests to oauth2-proxy: the login guards nothing",
 		byAdmin("apply the policies of Kubeflow's manifests again (common/oauth2-proxy): istio-ingressgateway-oauth2-proxy and istio-ingressgateway-require-jwt"),
 		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods"))

@@ -32,7 +32,23 @@ func lookPolicies(_ context.Context, f *Facts) Result {
 			}
 		}
 	}
+	if len(f.Objects.policies("ALLOW"))+len(f.Objects.policies("")) > 0 && !f.allowsAnything() {
+		return found("the policies of the gateway pods allow nothing: AuthorizationPolicy istio-system/istio-ingressgateway, which does, is not there",
+			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway of Kubeflow's manifests again"),
+			evidence("AuthorizationPolicies of istio-system", "action ALLOW with rules", "none that selects the gateway pods"), s.wire())
+	}
 	return passed("no policy on the gateway pods is known to deny it")
+}
+
+// allowsAnything tells of a policy that allows something: where there are policies
+// that allow and none has a rule, all is denied.
+func (f *Facts) allowsAnything() bool {
+	for _, p := range slices.Concat(f.Objects.policies("ALLOW"), f.Objects.policies("")) {
+		if rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules"); len(rules) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *Facts) foreignPolicy(p *unstructured.Unstructured, action string, s *Sighting) Result {

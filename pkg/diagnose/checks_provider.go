@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
@@ -14,7 +15,7 @@ func providerChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT721", Title: "the mesh's provider of the login leaves out what the login needs", Layer: LayerLogin, Severity: Error,
-			Causes: []Symptom{SessionDenied, SessionRefused, NoAuthorizer, LoginBreaks}, Needs: []string{"KFT718"}, Look: lookProviderHeaders,
+			Causes: []Symptom{Denied, SessionDenied, SessionRefused, NoAuthorizer, LoginBreaks}, Needs: []string{"KFT704", "KFT718"}, Look: lookProviderHeaders,
 			Page: Page{
 				Means: "The gateway shows each request to oauth2-proxy through an extension provider of the mesh (ConfigMap istio-system/istio). The provider has to show it the cookie, and to hand on the header Authorization that oauth2-proxy makes of it: without the one nobody is ever logged in, without the other the gateway denies who is.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -38,6 +39,8 @@ func providerChecks() []Check {
 type meshProvider struct {
 	Name              string `json:"name"`
 	EnvoyExtAuthzHTTP *struct {
+		Service                      string   `json:"service"`
+		Port                         int32    `json:"port"`
 		HeadersToUpstreamOnAllow     []string `json:"headersToUpstreamOnAllow"`
 		IncludeRequestHeadersInCheck []string `json:"includeRequestHeadersInCheck"`
 		IncludeHeadersInCheck        []string `json:"includeHeadersInCheck"` // its older name
@@ -73,6 +76,13 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 		return skipped("the provider asks by HTTP in no way that is known")
 	}
 	provider := providers[at].EnvoyExtAuthzHTTP
+	if service := f.Objects.Proxy.Service; service.OK() && service.Value != nil {
+		if where := fmt.Sprintf("%s:%d", provider.Service, provider.Port); !leadsToService(provider.Service, provider.Port, service.Value) {
+			return found(fmt.Sprintf("the provider %s of the mesh asks %s, and the auth proxy is Service %s with port %s", name, where, objectName(service.Value), portList(service.Value)),
+				byAdmin("write service and port as Kubeflow's manifests have them", "kubectl -n istio-system edit configmap istio"),
+				evidence("ConfigMap istio-system/istio", "mesh: extensionProviders["+name+"].envoyExtAuthzHttp", where)).as(probably).as(itself(LoginBreaks))
+		}
+	}
 	shown := slices.Concat(provider.IncludeRequestHeadersInCheck, provider.IncludeHeadersInCheck)
 	for _, need := range []struct {
 		field, header, without string
@@ -89,6 +99,18 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 			evidence("ConfigMap istio-system/istio", "mesh: extensionProviders["+name+"].envoyExtAuthzHttp."+need.field, orNone(need.has))).as(probably).as(itself(LoginBreaks))
 	}
 	return passed("it hands on cookie and authorization")
+}
+
+// leadsToService tells whether a host and port are those of a Service. A host may
+// stand in front of it that cannot be seen here; one in another namespace, or of
+// another kind, is not doubted.
+func leadsToService(host string, port int32, service *corev1.Service) bool {
+	name := service.Name + "." + service.Namespace
+	if host != "" && host != name && !strings.HasPrefix(host, name+".svc") && !strings.HasSuffix(host, "."+service.Namespace+".svc.cluster.local") {
+		return true
+	}
+	return host != "" && (host == name || strings.HasPrefix(host, name+".svc")) &&
+		slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port })
 }
 
 // wantsToken tells that the gateway looks for the token of whoever is logged in.

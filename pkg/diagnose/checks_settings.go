@@ -33,8 +33,8 @@ func lookMissingSettings(_ context.Context, f *Facts) Result {
 	}
 	var ev []Evidence
 	for _, name := range missing {
-		ev = append(ev, evidence(name, "", "is not there"))
+		ev = append(ev, evidence(name, "", "is not there, or empty"))
 	}
-	return found("pods of the login name "+strings.Join(missing, " and ")+", which is not there: without it they do not start",
+	return found("pods of the login name "+strings.Join(missing, " and ")+", which is not there or empty: without it they do not start",
 		byAdmin("apply the part of Kubeflow's manifests again that makes it"), ev...)
 }

@@ -279,14 +279,14 @@ func TestRefs(t *testing.T) {
 		EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}}}, {ConfigMapRef: &corev1.ConfigMapEnvSource{}}},
 		Env: []corev1.EnvVar{
 			{Name: "X", Value: "1"},
-			{Name: "Y", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "b"}}}},
-			{Name: "Z", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}}}},
+			{Name: "Y", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "b"}, Key: "client-id"}}},
+			{Name: "Z", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "a"}, Key: "x", Optional: new(true)}}},
 		},
 	}}
 	for _, name := range []string{"cfg", "kube-root-ca.crt", "theme-configmap"} {
 		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}}})
 	}
-	if got := fmt.Sprint(newRefs([]corev1.Pod{p})); got != "{[{oauth2-proxy cfg}] [{oauth2-proxy a} {oauth2-proxy b}]}" {
+	if got := fmt.Sprint(newRefs([]corev1.Pod{p})); got != "{[{oauth2-proxy cfg}] [{oauth2-proxy a} {oauth2-proxy b}] map[{oauth2-proxy b}:[client-id]]}" {
 		t.Errorf("got %s", got)
 	}
 	if got := newRefs(nil); got.secrets != nil || got.configMaps != nil {

@@ -86,10 +86,17 @@ func sortByRoad(findings []Finding, seen []Sighting) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(
 			-cmp.Compare(boolRank(a.Severity == Critical), boolRank(b.Severity == Critical)),
+			cmp.Compare(boolRank(a.isGuess(seen)), boolRank(b.isGuess(seen))),
 			cmp.Compare(rank(a), rank(b)),
 			cmp.Compare(a.Confidence.rank(), b.Confidence.rank()),
 		)
 	})
+}
+
+// isGuess tells of a warning that nothing which failed bears out: it comes after
+// what explains a failure.
+func (f Finding) isGuess(seen []Sighting) bool {
+	return f.Severity == Warning && !slices.ContainsFunc(seen, func(s Sighting) bool { return s.Failure && slices.Contains(f.Symptoms, s.Symptom) })
 }
 
 func boolRank(b bool) int {

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"bytes"
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +117,11 @@ func (r reader) login(o *Objects) LoginFacts {
 		switch s := secrets[name]; {
 		case s.OK():
 			l.noteStale(o, "Secret", s.Value)
+			for _, key := range slices.Concat(proxy.keys[name], dex.keys[name]) {
+				if len(s.Value.Data[key]) == 0 {
+					l.Missing = append(l.Missing, fmt.Sprintf("%s in Secret %s", key, name))
+				}
+			}
 		case s.Absent():
 			l.Missing = append(l.Missing, "Secret "+name.String())
 		}
@@ -131,11 +137,15 @@ func (r reader) rawSecret(name types.NamespacedName) Known[*corev1.Secret] {
 	return know(secret, cluster.Explain(err, "read Secret %s", name))
 }
 
-// refs are the objects that pods take their settings from.
-type refs struct{ configMaps, secrets []types.NamespacedName }
+// refs are the objects that pods take their settings from, and the keys of Secrets
+// that they name.
+type refs struct {
+	configMaps, secrets []types.NamespacedName
+	keys                map[types.NamespacedName][]string
+}
 
 func newRefs(pods []corev1.Pod) refs {
-	var r refs
+	r := refs{keys: map[types.NamespacedName][]string{}}
 	if len(pods) == 0 {
 		return r
 	}
@@ -158,6 +168,10 @@ func newRefs(pods []corev1.Pod) refs {
 		for _, variable := range container.Env {
 			if from := variable.ValueFrom; from != nil && from.SecretKeyRef != nil {
 				add(&r.secrets, from.SecretKeyRef.Name, from.SecretKeyRef.Optional)
+				if from.SecretKeyRef.Optional == nil || !*from.SecretKeyRef.Optional {
+					full := types.NamespacedName{Namespace: pod.Namespace, Name: from.SecretKeyRef.Name}
+					r.keys[full] = append(r.keys[full], from.SecretKeyRef.Key)
+				}
 			}
 		}
 	}
