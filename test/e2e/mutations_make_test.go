@@ -22,10 +22,10 @@ import (
 var causes = []struct{ object, codes string }{
 	{"gateways kubeflow/kubeflow-gateway", "207 301 302 303 304 305 311 312 313 314 315 316 321 322 324 325 326 401 515 517"},
 	{"services istio-system/istio-ingressgateway", "315 316 317 318 327 311 401 108 109"},
-	{"virtualservices auth/dex", "321 601 604 605 606 705"},
-	{"virtualservices oauth2-proxy/oauth2-proxy", "321 601 604 605 606 703"},
+	{"virtualservices auth/dex", "321 328 601 604 605 606 705"},
+	{"virtualservices oauth2-proxy/oauth2-proxy", "321 328 601 604 605 606 703"},
 	{"virtualservices kubeflow/centraldashboard", "321 601 604 605 608"},
-	{"virtualservices kubeflow/ml-pipeline-ui", "321 601 604 605 608 901 903"},
+	{"virtualservices kubeflow/ml-pipeline-ui", "321 328 601 604 605 608 901 903"},
 	{"authorizationpolicies istio-system/*", "601 603 606 701 702 712 716 717 718 805"},
 	{"requestauthentications istio-system/*", "601 710 711 712 803"},
 	{"configmaps istio-system/istio", "320 605 606 607 701 702 703 704 711 718 721 801"},
