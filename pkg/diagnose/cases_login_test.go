@@ -69,20 +69,20 @@ func httpExamples() []example {
 		finds("KFT605", "Dex", says(dexPath, upstream)),
 		finds("KFT605", "the dashboard", given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth)), func(f *Facts) { f.Session.Front = noHealthy }),
 		clears("KFT605", Passed),
-		finds("KFT611", "EnvoyFilter istio-system/limits", allSay(limited), func(f *Facts) {
+		finds("KFT612", "EnvoyFilter istio-system/limits", allSay(limited), func(f *Facts) {
 			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "ingressgateway")})
 		}),
-		clears("KFT611", Passed, allSay(limited)),
-		clears("KFT611", Passed, allSay(limited), func(f *Facts) {
+		clears("KFT612", Passed, allSay(limited)),
+		clears("KFT612", Passed, allSay(limited), func(f *Facts) {
 			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "egressgateway")})
 		}),
-		clears("KFT611", Passed, allSay(limited), func(f *Facts) {
+		clears("KFT612", Passed, allSay(limited), func(f *Facts) {
 			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("stats-filter-1.17", "ingressgateway")})
 		}),
-		clears("KFT611", Passed, func(f *Facts) {
+		clears("KFT612", Passed, func(f *Facts) {
 			f.Objects.EnvoyFilters = ok([]unstructured.Unstructured{*envoyFilterNamed("limits", "ingressgateway")})
 		}),
-		clears("KFT611", Unknown, allSay(limited), func(f *Facts) { f.Objects.EnvoyFilters = unread[[]unstructuredObject]() }),
+		clears("KFT612", Unknown, allSay(limited), func(f *Facts) { f.Objects.EnvoyFilters = unread[[]unstructuredObject]() }),
 		finds("KFT606", "leads to https, where the same", allSay(toHTTPS)),
 		clears("KFT606", Passed),
 		clears("KFT606", Passed, plainOnly, allSay(toHTTPS)),
@@ -216,7 +216,7 @@ func loginExamples() []example {
 		}),
 		clears("KFT722", Skipped, func(f *Facts) { f.Objects.Proxy = Part{} }),
 		clears("KFT722", Unknown, func(f *Facts) { f.Objects.Login.Proxy = unread[ProxySettings]() }),
-		finds("KFT720", "without it they do not start", func(f *Facts) { f.Objects.Login.Missing = []string{"Secret auth/dex-passwords"} }),
+		finds("KFT720", "without it they do not start", func(f *Facts) { f.Objects.Login.Missing = []Missing{{"dex", "Secret auth/dex-passwords"}} }),
 		clears("KFT720", Passed),
 		clears("KFT720", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
 		finds("KFT719", "no user of its own", func(f *Facts) { f.Objects.Login.Dex.Value.Users = 0 }),

@@ -165,7 +165,7 @@ func Checks() []Check {
 		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
-		guardChecks(), loginObjectChecks(), settingsChecks(), dexUserChecks(), providerChecks(), loginWireChecks(),
+		guardChecks(), settingsChecks(), loginObjectChecks(), dexUserChecks(), providerChecks(), loginWireChecks(),
 		filterChecks(), httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {

@@ -12,7 +12,7 @@ import (
 func filterChecks() []Check {
 	changed := []Symptom{OtherAnswer, TooLarge, PipelinesOther, DashboardOther}
 	return []Check{{
-		Code: "KFT611", Title: "an EnvoyFilter that is none of Kubeflow's changes the gateway", Layer: LayerHTTP, Severity: Error, Causes: changed,
+		Code: "KFT612", Title: "an EnvoyFilter that is none of Kubeflow's changes the gateway", Layer: LayerHTTP, Severity: Error, Causes: changed,
 		Look: lookFilters,
 		Page: Page{
 			Means: "An EnvoyFilter rewrites what istiod programs the gateway pods with: limits, scripts, filters of its own. One that is neither Istio's nor Kubeflow's acts on the gateway pods, and an answer came that nothing else explains.",

@@ -73,7 +73,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer, DashboardOther}, Needs: []string{"KFT106", "KFT310", "KFT321", "KFT609", "KFT611"}, Look: seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address")),
+			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer, DashboardOther}, Needs: []string{"KFT106", "KFT310", "KFT321", "KFT609", "KFT612"}, Look: seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address")),
 			Page: Page{
 				Means: "A server answers at the address, and neither its answer nor that of the pipelines is one that Kubeflow or its login gives.",
 				Heals: "Check the address, and which cluster it leads to.",

@@ -46,7 +46,7 @@ func serverFieldChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT326", Title: "the Gateway has no plain HTTP server", Layer: LayerObjects, Severity: Error,
+			Code: "KFT329", Title: "the Gateway has no plain HTTP server", Layer: LayerObjects, Severity: Error,
 			Causes: []Symptom{NoRoute, Denied, PortRefused, NoServer}, Look: lookPlainServer,
 			Page: Page{
 				Means: "Plain HTTP was asked for, and Kubeflow's Gateway has no server for it. Where another Gateway opens port 80 of the same pods, a request comes in and finds no route; Kubeflow's policies then deny it.",

@@ -31,10 +31,19 @@ func lookMissingSettings(_ context.Context, f *Facts) Result {
 		}
 		return passed("none that could be looked for is missing")
 	}
-	var ev []Evidence
-	for _, name := range missing {
-		ev = append(ev, evidence(name, "", "is not there, or empty"))
+	// Those of one part at a time: what breaks differs.
+	part, causes := missing[0].Part, []Symptom{NoAuthorizer, LoginDown, UpstreamDown, LoginBreaks}
+	if part == "dex" {
+		causes = []Symptom{DexDown, UpstreamDown, LoginBreaks}
 	}
-	return found("pods of the login name "+strings.Join(missing, " and ")+", which is not there or empty: without it they do not start",
-		byAdmin("apply the part of Kubeflow's manifests again that makes it"), ev...)
+	var names []string
+	var ev []Evidence
+	for _, m := range missing {
+		if m.Part == part {
+			names = append(names, m.Object)
+			ev = append(ev, evidence(m.Object, "", "is not there, or empty"))
+		}
+	}
+	return found("pods of "+part+" name "+strings.Join(names, " and ")+", which is not there or empty: without it they do not start",
+		byAdmin("apply the part of Kubeflow's manifests again that makes it"), ev...).as(func(x *Finding) { x.causes = causes })
 }

@@ -31,11 +31,14 @@ type LoginFacts struct {
 	SpaceDiffers bool
 	// ShippedPassword and ShippedCookieSecret tell that Kubeflow's own are in use.
 	ShippedPassword, ShippedCookieSecret Known[bool]
-	// Missing are objects, with their kind, that pods name and that are not there.
-	Missing []string
+	// Missing are objects that pods name and that are not there.
+	Missing []Missing
 	// Stale are objects that changed after the pods that read them began.
 	Stale []Stale
 }
+
+// Missing is an object, or a key of it, that a part of the login names.
+type Missing struct{ Part, Object string }
 
 // Stale is an object that is newer than a pod that read it.
 type Stale struct {
@@ -110,7 +113,7 @@ func (r reader) login(o *Objects) LoginFacts {
 		case c.OK():
 			l.noteStale(o, "ConfigMap", c.Value)
 		case c.Absent():
-			l.Missing = append(l.Missing, "ConfigMap "+name.String())
+			l.noteMissing(o, name, "ConfigMap "+name.String())
 		}
 	}
 	for _, name := range readSecrets {
@@ -119,14 +122,23 @@ func (r reader) login(o *Objects) LoginFacts {
 			l.noteStale(o, "Secret", s.Value)
 			for _, key := range slices.Concat(proxy.keys[name], dex.keys[name]) {
 				if len(s.Value.Data[key]) == 0 {
-					l.Missing = append(l.Missing, fmt.Sprintf("%s in Secret %s", key, name))
+					l.noteMissing(o, name, fmt.Sprintf("%s in Secret %s", key, name))
 				}
 			}
 		case s.Absent():
-			l.Missing = append(l.Missing, "Secret "+name.String())
+			l.noteMissing(o, name, "Secret "+name.String())
 		}
 	}
 	return l
+}
+
+func (l *LoginFacts) noteMissing(o *Objects, name types.NamespacedName, text string) {
+	for _, part := range []Part{o.Proxy, o.Dex} {
+		if part.Namespace == name.Namespace {
+			l.Missing = append(l.Missing, Missing{part.Name, text})
+			return
+		}
+	}
 }
 
 func (r reader) rawSecret(name types.NamespacedName) Known[*corev1.Secret] {

@@ -20,7 +20,7 @@ import (
 // causes are the objects of a front door that are changed at random, with the
 // codes that a change of them can cause. Names with a checksum end with a star.
 var causes = []struct{ object, codes string }{
-	{"gateways kubeflow/kubeflow-gateway", "207 301 302 303 304 305 311 312 313 314 315 316 321 322 324 325 326 401 515 517"},
+	{"gateways kubeflow/kubeflow-gateway", "207 301 302 303 304 305 311 312 313 314 315 316 321 322 324 325 329 401 515 517"},
 	{"services istio-system/istio-ingressgateway", "315 316 317 318 327 311 401 108 109"},
 	{"virtualservices auth/dex", "321 328 601 604 605 606 705"},
 	{"virtualservices oauth2-proxy/oauth2-proxy", "321 328 601 604 605 606 703"},
