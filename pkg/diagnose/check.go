@@ -166,6 +166,7 @@ func Checks() []Check {
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
 		guardChecks(), loginObjectChecks(), loginWireChecks(),
+		modelChecks(),
 		httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {

@@ -156,6 +156,9 @@ func lookName(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("it resolves")
 	}
+	if m := f.modelNamed(f.Aim.URL.Hostname()); m != nil {
+		return f.unknownModelName(*m, s)
+	}
 	return found("no DNS server and no hosts file of this computer knows "+f.Aim.URL.Hostname(),
 		locally("go through the API server instead", f.program()+" port-forward 8443:443"), s.wire())
 }

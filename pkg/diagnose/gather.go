@@ -29,6 +29,7 @@ func gather(ctx context.Context, o Options) *Facts {
 	var group sync.WaitGroup
 	if o.URL != nil {
 		own = ownRoad(o.URL, o.Env)
+		own.model = f.Aim.Model
 		group.Go(func() { own.probe(ctx) })
 	}
 	var clients []clienttrust.Client
@@ -108,6 +109,10 @@ func (r reader) objects() *Objects {
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()
+	o.Models = Known[[]Model]{Err: errNotAsked}
+	if r.options.aim().Model != nil {
+		o.Models = r.models(o)
+	}
 	if o.Ingress.Absent() {
 		r.findIngress(o)
 	}

@@ -44,6 +44,8 @@ type Road struct {
 	// Header and Token are the answers to requests with an Authorization header:
 	// one that is no token, and one that is of Dex's key and not signed by it.
 	Header, Token *Answer
+	// model is the request for an InferenceService that is sent on it; nil for none.
+	model *ModelAim
 	// Date is the clock of the other side less this computer's, where HasDate.
 	Date    time.Duration
 	HasDate bool
@@ -159,6 +161,7 @@ func (r *Road) probe(ctx context.Context) {
 	}
 	group.Go(func() { r.probeDex(ctx, client) })
 	group.Go(func() { r.probeHeaders(ctx, client) })
+	group.Go(func() { r.probeModel(ctx, client) })
 	group.Wait()
 }
 

@@ -48,6 +48,7 @@ const (
 	SessionDenied  Symptom = "the session's user is denied"
 	PipelinesDown  Symptom = "the pipelines API does not answer"
 	PipelinesOther Symptom = "the pipelines API answers something else"
+	ModelMissed    Symptom = "the request does not reach the model"
 	Misconfigured  Symptom = "a client on this computer is set up wrongly"
 )
 
@@ -83,7 +84,7 @@ func (s Symptom) Hop() Hop {
 		return HopTLS
 	case DexDown, DexRefuses:
 		return HopDex
-	case PipelinesDown, PipelinesOther:
+	case PipelinesDown, PipelinesOther, ModelMissed:
 		return HopPipelines
 	}
 	return HopAuth

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -163,6 +164,7 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 	if len(commands) == 0 {
 		s.t.Fatal("the diagnosis prints no command")
 	}
+	var said strings.Builder
 	for _, command := range commands {
 		if strings.Contains(command, "port-forward") {
 			s.background(ctx, command)
@@ -175,7 +177,7 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 		}
 		s.t.Logf("$ %s", command)
 		after := filepath.Join(s.dir, ".env-after")
-		s.run(ctx, command+"\nenv -0 >"+after)
+		said.WriteString(s.run(ctx, command+"\nenv -0 >"+after))
 		text, err := os.ReadFile(after)
 		s.check(err)
 		s.env = map[string]string{}
@@ -184,6 +186,9 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 				s.env[name] = value
 			}
 		}
+	}
+	if !regexp.MustCompile(s.fault.Prints).MatchString(said.String()) {
+		s.t.Errorf("the printed commands do not say %q:\n%s", s.fault.Prints, vault.redact(said.String()))
 	}
 }
 

@@ -215,6 +215,7 @@ func (d *frontDoor) takeBack(t *testing.T, s *scene) {
 		if s.fault.Undo == "variant" { // it looks itself what it changed
 			_, err = d.bed.run("variant")
 		}
+		s.steps(ctx, s.fault.After)
 		if err == nil {
 			err = d.bed.putBack(ctx, d.baseline)
 		}

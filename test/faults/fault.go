@@ -56,6 +56,9 @@ type Fault struct {
 	// neither is said, printed commands are followed if the diagnosis says that
 	// they mend it, and Heals otherwise.
 	Fix string `json:"fix"`
+	// Prints is a regular expression for what the printed commands say themselves,
+	// where they are the client.
+	Prints string `json:"prints"`
 	// Then follows either; what differs for the client that is well afterwards
 	// is in Healed.
 	Then   []Step      `json:"then"`
@@ -64,6 +67,8 @@ type Fault struct {
 	// because programs remember the fault: reset, variant (as shipped, with the
 	// programs that a variant changed), or "restart X".
 	Undo string `json:"undo"`
+	// After takes away what stays when the objects were put back: kinds of objects.
+	After []Step `json:"after"`
 	// Note says what is odd about it.
 	Note string `json:"note"`
 }
@@ -84,6 +89,9 @@ type Step struct {
 	Secret *Secret `json:"secret,omitempty"`
 	// Server is the HTTPS server of Kubeflow's Gateway, added or replaced.
 	Server *Server `json:"server,omitempty"`
+	// Model is the name of an InferenceService as KServe makes it in the namespace of
+	// Kubeflow's first user, without the model.
+	Model string `json:"model,omitempty"`
 	// Listen holds a port of this computer; Close ends that, or a port-forward.
 	Listen *Listen `json:"listen,omitempty"`
 	Close  string  `json:"close,omitempty"`
