@@ -160,7 +160,7 @@ func probably(f *Finding) { f.Confidence = Likely }
 func Checks() []Check {
 	var all []Check
 	for _, layer := range [][]Check{
-		computerChecks(), localPortChecks(), givenChecks(),
+		computerChecks(), proxyProtocolChecks(), localPortChecks(), givenChecks(),
 		accessChecks(),
 		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),

@@ -29,14 +29,14 @@ func handshakeChecks() []Check {
 		},
 		{
 			Code: "KFT609", Title: "what stands in front of the gateway does not pass connections on as they are", Layer: LayerHTTP, Severity: Error,
-			Causes: []Symptom{HandshakeCut, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown}, Look: lookLoadBalancer,
+			Causes: []Symptom{HandshakeCut, NoCommonTLS, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown}, Needs: []string{"KFT610", "KFT611"}, Look: lookLoadBalancer,
 			Page: Page{
 				Means: "The gateway itself answers well through the tunnel, and the address does not: a load balancer in between ends TLS with a certificate of its own, puts the PROXY protocol in front, or leads elsewhere.",
 				Heals: "Compare what both serve; set the load balancer to pass TCP through, without the PROXY protocol, to the Service's ports.",
 			},
 		},
 		{
-			Code: "KFT516", Title: "the connection is closed during the TLS handshake", Layer: LayerTLS, Severity: Error, Causes: []Symptom{HandshakeCut, NoAnswer}, Look: lookCut,
+			Code: "KFT516", Title: "the connection is closed during the TLS handshake", Layer: LayerTLS, Severity: Error, Causes: []Symptom{HandshakeCut, NoAnswer}, Needs: []string{"KFT610"}, Look: lookCut,
 			Page: Page{
 				Means: "The gateway takes the connection and closes it before it shows a certificate, and the cluster's objects do not say why: it has no certificate (yet), or it refused the one that it got.",
 				Shows: []Shown{
@@ -74,6 +74,14 @@ func lookVersions(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("they fit")
 	}
+	if s.own && !endpoint.IsLoopback(f.own().Origin.Hostname()) {
+		if f.tunnelWell(true) != nil {
+			return passed("the gateway itself takes what this computer speaks")
+		}
+		if f.tlsTunnels() == 0 { // Envoy says the same of a header of the PROXY protocol
+			return skipped("without a look at the gateway it stays open what the other side refuses")
+		}
+	}
 	return found("client and server have no TLS version or cipher in common", byAdmin("allow TLS 1.2 and its usual ciphers in the Gateway's server: tls.minProtocolVersion, tls.cipherSuites"), s.wire()).as(probably)
 }
 
@@ -87,7 +95,7 @@ func lookLoadBalancer(_ context.Context, f *Facts) Result {
 	if well == nil {
 		return skipped("the gateway itself was not seen to answer")
 	}
-	s := f.ownSighting(HandshakeCut, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown)
+	s := f.ownSighting(HandshakeCut, NoCommonTLS, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown)
 	if s == nil {
 		return passed("both roads show the same")
 	}

@@ -57,6 +57,9 @@ type Road struct {
 	// plainServer of a TLS road who speaks plain HTTP there.
 	speaksTLS   bool
 	plainServer string
+	// wantsProxyHeader tells that a connection was closed without a header of the
+	// PROXY protocol, and taken with one.
+	wantsProxyHeader bool
 }
 
 // other looks whether the other protocol is spoken at the end of a road.
@@ -144,6 +147,7 @@ func (r *Road) probe(ctx context.Context) {
 			r.other(ctx)
 		}
 		if r.Handshake.Err != nil || r.Dialled != nil {
+			r.probeProxyHeader(ctx)
 			return
 		}
 	}
@@ -159,6 +163,7 @@ func (r *Road) probe(ctx context.Context) {
 	if symptom, _ := r.connection(); symptom == AnswersTLS {
 		r.other(ctx)
 	}
+	r.probeProxyHeader(ctx)
 	group.Go(func() { r.probeDex(ctx, client) })
 	group.Go(func() { r.probeHeaders(ctx, client) })
 	group.Go(func() { r.probeModel(ctx, client) })

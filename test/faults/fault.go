@@ -95,6 +95,8 @@ type Step struct {
 	// Listen holds a port of this computer; Close ends that, or a port-forward.
 	Listen *Listen `json:"listen,omitempty"`
 	Close  string  `json:"close,omitempty"`
+	// Relay is a load balancer on a port of this computer. Close ends it.
+	Relay *Relay `json:"relay,omitempty"`
 	// Forward is a kubectl port-forward to a port of the ingress Service, on
 	// $PORT.
 	Forward int `json:"forward,omitempty"`
@@ -126,6 +128,19 @@ type Server struct {
 type Listen struct {
 	Port string `json:"port"`
 	As   string `json:"as"`
+}
+
+// Relay is a program in front of the gateway. As is tcp (passes bytes on), tls (ends
+// TLS with tls.crt and tls.key, and speaks plain HTTP behind) or proxy-header (puts a
+// header of the PROXY protocol in front).
+type Relay struct {
+	// Address is the IP address to listen on, 127.0.0.1 if it is empty. A client
+	// reaches that at 0.0.0.0, too, which no program takes for this computer's.
+	Address string `json:"address"`
+	Port    string `json:"port"`
+	// To is where it leads, $FIRST:8443.
+	To string `json:"to"`
+	As string `json:"as"`
 }
 
 //go:embed *.yaml
