@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,23 +25,27 @@ const diagnosisLimit = 5 * time.Second
 
 // diagnosis is what is read of `kubectl kftls diagnose -o json`.
 type diagnosis struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Healthy    bool   `json:"healthy"`
-	Findings   []struct {
-		Code     string `json:"code"`
-		Severity string `json:"severity"`
-		Title    string `json:"title"`
-		Cause    string `json:"cause"`
-		Fix      struct {
-			Kind     string   `json:"kind"`
-			Commands []string `json:"commands"`
-		} `json:"fix"`
-	} `json:"findings"`
-	Checks []struct {
+	APIVersion  string    `json:"apiVersion"`
+	Kind        string    `json:"kind"`
+	Healthy     bool      `json:"healthy"`
+	Findings    []finding `json:"findings"`
+	AlsoNoticed []finding `json:"alsoNoticed"`
+	Checks      []struct {
 		Code   string `json:"code"`
 		Status string `json:"status"`
 	} `json:"checks"`
+}
+
+// finding is what is read of one.
+type finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Title    string `json:"title"`
+	Cause    string `json:"cause"`
+	Fix      struct {
+		Kind     string   `json:"kind"`
+		Commands []string `json:"commands"`
+	} `json:"fix"`
 }
 
 // first is the code of the first finding, empty if there is none.
@@ -69,6 +74,16 @@ func (d diagnosis) named(fault faults.Fault) string {
 		return d.alarm()
 	}
 	return d.first()
+}
+
+// notices tells whether a finding is there with such a cause.
+func (d diagnosis) notices(code string, cause *regexp.Regexp) bool {
+	for _, finding := range slices.Concat(d.Findings, d.AlsoNoticed) {
+		if finding.Code == code && cause.MatchString(finding.Cause) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d diagnosis) codes() []string {
@@ -147,6 +162,16 @@ func (s *scene) diagnose(ctx context.Context, row *truthRow) {
 	}
 	if !s.fault.Right(said.named(s.fault)) {
 		s.t.Errorf("found %v, want %s first\n%s", said.codes(), s.fault.Code, said.shown())
+	}
+	for code, cause := range s.fault.Notices {
+		if !said.notices(code, regexp.MustCompile(cause)) {
+			s.t.Errorf("%s is not noticed as %q\n%s", code, cause, said.shown())
+		}
+	}
+	for _, code := range s.fault.Silent {
+		if said.notices(code, regexp.MustCompile("")) {
+			s.t.Errorf("%s is noticed\n%s", code, said.shown())
+		}
 	}
 	if said.took > diagnosisLimit {
 		s.t.Errorf("it took %s, longer than %s", said.took, diagnosisLimit)

@@ -27,6 +27,11 @@ type Fault struct {
 	Code string `json:"code"`
 	// Also are other codes that are right as well.
 	Also []string `json:"also"`
+	// Notices are what must be said beside it, or where all is well: codes, and
+	// regular expressions for their causes.
+	Notices map[string]string `json:"notices"`
+	// Silent are codes that must not be found at all.
+	Silent []string `json:"silent"`
 	// Profile is the Kubeflow; today's if empty.
 	Profile string `json:"profile"`
 	// Slow keeps it for the long run: another like it is in the short one, or all is
@@ -97,6 +102,9 @@ type Step struct {
 	Close  string  `json:"close,omitempty"`
 	// Relay is a load balancer on a port of this computer. Close ends it.
 	Relay *Relay `json:"relay,omitempty"`
+	// Clocks are wrong ones: by how much the API server's, in the kubeconfig that the
+	// client and the diagnosis have, and the gateway's, at the plain $PORT.
+	Clocks *Clocks `json:"clocks,omitempty"`
 	// Forward is a kubectl port-forward to a port of the ingress Service, on
 	// $PORT.
 	Forward int `json:"forward,omitempty"`
@@ -141,6 +149,13 @@ type Relay struct {
 	// To is where it leads, $FIRST:8443.
 	To string `json:"to"`
 	As string `json:"as"`
+}
+
+// Clocks are how far clocks are ahead of this computer's, "-90s". With both alike it
+// is this computer's that is off.
+type Clocks struct {
+	API     string `json:"api"`
+	Gateway string `json:"gateway"`
 }
 
 //go:embed *.yaml
