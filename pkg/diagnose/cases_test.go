@@ -35,7 +35,7 @@ func (e example) as(s Severity) example {
 // examples are those of all layers.
 func examples() []example {
 	return slices.Concat(computerExamples(), accessExamples(), objectExamples(), ingressExamples(), secretExamples(),
-		tunnelExamples(), tlsExamples(), httpExamples(), loginExamples(), sessionExamples(), modelExamples(), balancerExamples())
+		tunnelExamples(), tlsExamples(), httpExamples(), loginExamples(), sessionExamples(), modelExamples(), balancerExamples(), revisionExamples())
 }
 
 func TestChecks(t *testing.T) {

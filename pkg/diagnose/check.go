@@ -162,7 +162,7 @@ func Checks() []Check {
 	for _, layer := range [][]Check{
 		computerChecks(), proxyProtocolChecks(), localPortChecks(), givenChecks(),
 		accessChecks(),
-		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
+		revisionChecks(), serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
 		guardChecks(), loginObjectChecks(), loginWireChecks(),

@@ -43,7 +43,7 @@ func handshakeChecks() []Check {
 					{"curl", "curl: (35) Recv failure: Connection reset by peer", "measured with curl 7.88"},
 					{"curl", "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:8443", "measured with curl 7.88"},
 				},
-				Heals: "See what istiod says: kubectl -n istio-system logs deployment/istiod --since=15m",
+				Heals: "See what istiod says: kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m",
 			},
 		},
 	}
@@ -131,7 +131,7 @@ func lookCut(_ context.Context, f *Facts) Result {
 			return skipped("without a look at the gateway it stays open whether it or what listens on this computer closes the connection")
 		}
 		return found("the connection is closed before a certificate is shown, and no object that may be read says why",
-			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs deployment/istiod --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
+			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
 	}
 	return passed("handshakes come to an end")
 }

@@ -93,6 +93,11 @@ func (r reader) objects() *Objects {
 	group.Go(func() { o.Proxy = r.part("oauth2-proxy", "oauth2-proxy", "app.kubernetes.io/name=oauth2-proxy") })
 	group.Go(func() { o.Dex = r.part("auth", "dex", "app=dex") })
 	group.Wait()
+	if revision := o.revision(); revision != "" {
+		if mesh := r.configMap(system, "istio-"+revision); mesh.OK() {
+			o.Mesh = mesh
+		}
+	}
 	if !o.Istio.OK() || len(o.Istio.Value) == 0 {
 		return o
 	}

@@ -37,6 +37,8 @@ type Fault struct {
 	// Slow keeps it for the long run: another like it is in the short one, or all is
 	// well with it and it takes a while to make.
 	Slow bool `json:"slow"`
+	// IPv6 says that it takes a machine that has it.
+	IPv6 bool `json:"ipv6"`
 	// Setup is how HTTPS was set up before: none (the default), https by the
 	// plugin, hand as on a blog (a CA, a Secret, a server of the Gateway).
 	Setup string `json:"setup"`
