@@ -73,7 +73,11 @@ const (
 // objects reads all that every diagnosis needs: side by side, after one question
 // for the versions of Istio's API.
 func (r reader) objects() *Objects {
-	o := &Objects{Name: r.options.Gateway, Secrets: map[types.NamespacedName]Known[*SecretFacts]{}}
+	o := &Objects{
+		Name: r.options.Gateway, Secrets: map[types.NamespacedName]Known[*SecretFacts]{},
+		// Without Istio nobody looks for them.
+		Login: unreadLogin(errNotAsked), Models: Known[[]Model]{Err: errNotAsked}, Profiles: Known[[]string]{Err: errNotAsked},
+	}
 	if o.Name.Name == "" {
 		o.Name = gateway.KubeflowGateway
 	}
@@ -105,7 +109,6 @@ func (r reader) objects() *Objects {
 	group.Go(func() { o.Gateways = r.gateways(o.Name, version) })
 	group.Go(func() { o.VirtualServices = r.list(networkingGroup, version, "virtualservices", metav1.NamespaceAll) })
 	group.Go(func() { o.Login = r.login(o) })
-	o.Profiles = Known[[]string]{Err: errNotAsked}
 	if r.options.CookieFile != "" {
 		group.Go(func() { o.Profiles = r.profileOwners() })
 	}
@@ -114,7 +117,6 @@ func (r reader) objects() *Objects {
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()
-	o.Models = Known[[]Model]{Err: errNotAsked}
 	if r.options.aim().Model != nil {
 		o.Models = r.models(o)
 	}

@@ -46,6 +46,8 @@ type finding struct {
 		Kind     string   `json:"kind"`
 		Commands []string `json:"commands"`
 	} `json:"fix"`
+	// Follows are the codes of what is there because of it.
+	Follows []string `json:"follows"`
 }
 
 // first is the code of the first finding, empty if there is none.
@@ -76,10 +78,14 @@ func (d diagnosis) named(fault faults.Fault) string {
 	return d.first()
 }
 
-// notices tells whether a finding is there with such a cause.
+// notices tells whether a finding is there with such a cause; of what follows from
+// another one only the code is told.
 func (d diagnosis) notices(code string, cause *regexp.Regexp) bool {
 	for _, finding := range slices.Concat(d.Findings, d.AlsoNoticed) {
 		if finding.Code == code && cause.MatchString(finding.Cause) {
+			return true
+		}
+		if cause.String() == "" && slices.Contains(finding.Follows, code) {
 			return true
 		}
 	}

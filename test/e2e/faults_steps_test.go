@@ -55,6 +55,8 @@ func (s *scene) step(ctx context.Context, step faults.Step) {
 		s.serveModel(ctx, step.Model)
 	case step.Listen != nil:
 		s.listen(s.expand(step.Listen.Port), step.Listen.As)
+	case step.API != "":
+		s.frontAPI(step.API)
 	case step.Clocks != nil:
 		s.shiftClocks(*step.Clocks)
 	case step.Relay != nil:

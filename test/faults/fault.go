@@ -107,6 +107,10 @@ type Step struct {
 	// Clocks are wrong ones: by how much the API server's, in the kubeconfig that the
 	// client and the diagnosis have, and the gateway's, at the plain $PORT.
 	Clocks *Clocks `json:"clocks,omitempty"`
+	// API is what stands before the API server, in the kubeconfig that the client and
+	// the diagnosis have: no-upgrades (refuses what tunnels need) or empty (a cluster
+	// without any of Kubeflow's kinds).
+	API string `json:"api,omitempty"`
 	// Forward is a kubectl port-forward to a port of the ingress Service, on
 	// $PORT.
 	Forward int `json:"forward,omitempty"`
