@@ -96,6 +96,8 @@ func seenLook(symptom Symptom, cause string, fix Fix) func(context.Context, *Fac
 	}
 }
 
+// lookOtherAnswer leaves it open where the server at a distant address finds the
+// request bad: a header of the PROXY protocol that nobody expects reads like that.
 func lookOtherAnswer(ctx context.Context, f *Facts) Result {
 	if own := f.own(); own != nil && !endpoint.IsLoopback(own.Origin.Hostname()) && f.tunnelWell(own.TLS) == nil {
 		if front := own.answer(frontPath); front != nil && front.Status == http.StatusBadRequest {
