@@ -84,7 +84,7 @@ func newDiagnoseCommand(f *Factory) *cobra.Command {
 	o.target.addGateway(c)
 	flags := c.Flags()
 	flags.StringVar(&o.expect, "expect", "", "What is meant to work: 'http', 'https', 'cookie' or 'pipelines'. Without it, and without a URL, what nobody set up is no finding")
-	flags.StringVar(&o.host, "host", "", "Host name to ask for through the API server (default the URL's, or localhost)")
+	flags.StringVar(&o.host, "host", "", "Host name to ask for through the API server (default the URL's, or localhost); with the URL of an InferenceService, what its Host header says")
 	flags.StringVar(&o.caFile, "ca-file", "", "Path to the CA certificates that your clients use, to be tested")
 	flags.StringVar(&o.cookieFile, "cookie-file", "", "Path to a file with a session of Kubeflow's (Netscape file, Cookie header or value), to be tested")
 	flags.StringVar(&o.fromFile, "from-file", "", "Path to a text to explain, - for stdin: what curl, Python, a browser or a log says")

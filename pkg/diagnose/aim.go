@@ -35,6 +35,8 @@ type Aim struct {
 	URL *url.URL
 	// Host is the name in SNI, Host header and certificate.
 	Host string
+	// Model is the request for an InferenceService, nil where the URL is none's.
+	Model *ModelAim
 	// HasSession tells that the user gave a session to test.
 	HasSession bool
 	// SentHeader tells that the user's request carried an Authorization header, as

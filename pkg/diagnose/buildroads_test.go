@@ -31,7 +31,7 @@ func to(address string) change {
 		if err != nil {
 			panic(err)
 		}
-		f.Aim.URL, f.Aim.Host, f.Aim.Expect = u, u.Hostname(), ExpectNothing
+		f.Aim.URL, f.Aim.Host, f.Aim.Expect, f.Aim.Model = u, u.Hostname(), ExpectNothing, modelAim(u, "")
 		own := &Road{
 			Name: u.Scheme + "://" + u.Host + " from this computer", Own: true, TLS: u.Scheme == "https",
 			Origin: &url.URL{Scheme: u.Scheme, Host: u.Host}, Answers: eraToday(),

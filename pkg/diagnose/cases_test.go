@@ -35,7 +35,7 @@ func (e example) as(s Severity) example {
 // examples are those of all layers.
 func examples() []example {
 	return slices.Concat(computerExamples(), accessExamples(), objectExamples(), ingressExamples(), secretExamples(),
-		tunnelExamples(), tlsExamples(), httpExamples(), loginExamples(), sessionExamples())
+		tunnelExamples(), tlsExamples(), httpExamples(), loginExamples(), sessionExamples(), modelExamples(), balancerExamples(), revisionExamples())
 }
 
 func TestChecks(t *testing.T) {
@@ -126,14 +126,15 @@ func checkFlags(t *testing.T, command string) {
 // finding without an aim.
 func TestHealthyKubeflows(t *testing.T) {
 	for name, with := range map[string][]change{
-		"today, through the tunnel": nil,
-		"today, by an address":      {to("https://localhost:8443")},
-		"today, plain":              {to("http://localhost:8080")},
-		"as it is shipped":          {https(), plainOnly, func(f *Facts) { f.Aim.Expect = ExpectNothing; f.Objects.CA = absent[*corev1ConfigMap]("kftls-ca") }},
-		"1.9.0":                     {func(f *Facts) { f.answers(eraFirst) }},
-		"1.3 to 1.8":                {authService},
-		"with a session":            {given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth))},
-		"without a cluster":         {to("https://localhost:8443"), withoutCluster},
+		"today, through the tunnel":        nil,
+		"today, by an address":             {to("https://localhost:8443")},
+		"today, plain":                     {to("http://localhost:8080")},
+		"as it is shipped":                 {https(), plainOnly, func(f *Facts) { f.Aim.Expect = ExpectNothing; f.Objects.CA = absent[*corev1ConfigMap]("kftls-ca") }},
+		"1.9.0":                            {func(f *Facts) { f.answers(eraFirst) }},
+		"1.3 to 1.8":                       {authService},
+		"with a session":                   {given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth))},
+		"the PROXY protocol on both sides": {bothSpeakIt},
+		"without a cluster":                {to("https://localhost:8443"), withoutCluster},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := healthy(with...)

@@ -160,12 +160,13 @@ func probably(f *Finding) { f.Confidence = Likely }
 func Checks() []Check {
 	var all []Check
 	for _, layer := range [][]Check{
-		computerChecks(), localPortChecks(), givenChecks(),
+		computerChecks(), proxyProtocolChecks(), localPortChecks(), givenChecks(),
 		accessChecks(),
-		serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
+		revisionChecks(), serverChecks(), serverFieldChecks(), secretChecks(), ingressChecks(), routeChecks(), controlChecks(),
 		tunnelChecks(),
 		trustChecks(), certificateChecks(), servedChecks(), handshakeChecks(),
 		guardChecks(), settingsChecks(), loginObjectChecks(), dexUserChecks(), providerChecks(), loginWireChecks(),
+		modelChecks(),
 		filterChecks(), httpChecks(),
 		sessionChecks(), pipelinesChecks(),
 	} {

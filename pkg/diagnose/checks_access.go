@@ -50,7 +50,7 @@ func accessChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT207", Title: "the cluster has no Gateway of a Kubeflow", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor, NoServer, PortRefused}, Needs: []string{"KFT206"}, Look: lookGateway,
+			Code: "KFT207", Title: "the cluster has no Gateway of a Kubeflow", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor, NoServer, PortRefused, HandshakeCut, Denied, NoRoute}, Needs: []string{"KFT206"}, Look: lookGateway,
 			Page: Page{
 				Means: "Every part of Kubeflow names the Gateway kubeflow/kubeflow-gateway as its entrance. It is not there: Kubeflow is not installed, or under another name.",
 				Heals: "See the Gateways there are: kubectl get gateways.networking.istio.io -A; name another one by --gateway.",

@@ -174,8 +174,8 @@ func lookProvider(_ context.Context, f *Facts) Result {
 		return passed("provider " + name)
 	}
 	return found(fmt.Sprintf("AuthorizationPolicy %s names the provider %q, which the mesh does not know", objectName(policy), name),
-		byAdmin("add the provider to extensionProviders in ConfigMap istio-system/istio, as Kubeflow's manifests have it", "kubectl -n istio-system edit configmap istio"),
-		evidence("ConfigMap istio-system/istio", "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name))
+		byAdmin("add the provider to extensionProviders in the mesh's ConfigMap, as Kubeflow's manifests have it", fmt.Sprintf("kubectl -n %s edit configmap %s", quoted(f.Objects.Mesh.Value.Namespace), quoted(f.Objects.Mesh.Value.Name))),
+		evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name))
 }
 
 func lookProxyService(_ context.Context, f *Facts) Result {

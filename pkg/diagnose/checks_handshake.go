@@ -29,21 +29,21 @@ func handshakeChecks() []Check {
 		},
 		{
 			Code: "KFT609", Title: "what stands in front of the gateway does not pass connections on as they are", Layer: LayerHTTP, Severity: Error,
-			Causes: []Symptom{HandshakeCut, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown}, Look: lookLoadBalancer,
+			Causes: []Symptom{HandshakeCut, NoCommonTLS, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown}, Needs: []string{"KFT610", "KFT611"}, Look: lookLoadBalancer,
 			Page: Page{
 				Means: "The gateway itself answers well through the tunnel, and the address does not: a load balancer in between ends TLS with a certificate of its own, puts the PROXY protocol in front, or leads elsewhere.",
 				Heals: "Compare what both serve; set the load balancer to pass TCP through, without the PROXY protocol, to the Service's ports.",
 			},
 		},
 		{
-			Code: "KFT516", Title: "the connection is closed during the TLS handshake", Layer: LayerTLS, Severity: Error, Causes: []Symptom{HandshakeCut, NoAnswer}, Look: lookCut,
+			Code: "KFT516", Title: "the connection is closed during the TLS handshake", Layer: LayerTLS, Severity: Error, Causes: []Symptom{HandshakeCut, NoAnswer}, Needs: []string{"KFT610"}, Look: lookCut,
 			Page: Page{
 				Means: "The gateway takes the connection and closes it before it shows a certificate, and the cluster's objects do not say why: it has no certificate (yet), or it refused the one that it got.",
 				Shows: []Shown{
 					{"curl", "curl: (35) Recv failure: Connection reset by peer", "measured with curl 7.88"},
 					{"curl", "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:8443", "measured with curl 7.88"},
 				},
-				Heals: "See what istiod says: kubectl -n istio-system logs deployment/istiod --since=15m",
+				Heals: "See what istiod says: kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m",
 			},
 		},
 	}
@@ -74,6 +74,14 @@ func lookVersions(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("they fit")
 	}
+	if s.own && !endpoint.IsLoopback(f.own().Origin.Hostname()) {
+		if f.tunnelWell(true) != nil {
+			return passed("the gateway itself takes what this computer speaks")
+		}
+		if f.tlsTunnels() == 0 { // Envoy says the same of a header of the PROXY protocol
+			return skipped("without a look at the gateway it stays open what the other side refuses")
+		}
+	}
 	return found("client and server have no TLS version or cipher in common", byAdmin("allow TLS 1.2 and its usual ciphers in the Gateway's server: tls.minProtocolVersion, tls.cipherSuites"), s.wire()).as(probably)
 }
 
@@ -87,7 +95,7 @@ func lookLoadBalancer(_ context.Context, f *Facts) Result {
 	if well == nil {
 		return skipped("the gateway itself was not seen to answer")
 	}
-	s := f.ownSighting(HandshakeCut, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown)
+	s := f.ownSighting(HandshakeCut, NoCommonTLS, AnswersPlain, Untrusted, WrongName, OtherAnswer, UpstreamDown)
 	if s == nil {
 		return passed("both roads show the same")
 	}
@@ -123,7 +131,7 @@ func lookCut(_ context.Context, f *Facts) Result {
 			return skipped("without a look at the gateway it stays open whether it or what listens on this computer closes the connection")
 		}
 		return found("the connection is closed before a certificate is shown, and no object that may be read says why",
-			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs deployment/istiod --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
+			byAdmin("see what is wrong: this shows what istiod and the gateway say", "kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m", "kubectl -n istio-system logs deployment/istio-ingressgateway --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
 	}
 	return passed("handshakes come to an end")
 }

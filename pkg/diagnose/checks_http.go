@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/kftls/kubectl-kftls/pkg/endpoint"
 )
 
 func httpChecks() []Check {
@@ -73,7 +75,7 @@ func httpChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer, DashboardOther}, Needs: []string{"KFT106", "KFT310", "KFT321", "KFT609", "KFT612"}, Look: seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address")),
+			Code: "KFT608", Title: "the answer is not Kubeflow's", Layer: LayerHTTP, Severity: Error, Causes: []Symptom{OtherAnswer, DashboardOther}, Needs: []string{"KFT106", "KFT310", "KFT321", "KFT328", "KFT609", "KFT612"}, Look: lookOtherAnswer,
 			Page: Page{
 				Means: "A server answers at the address, and neither its answer nor that of the pipelines is one that Kubeflow or its login gives.",
 				Heals: "Check the address, and which cluster it leads to.",
@@ -91,6 +93,17 @@ func seenLook(symptom Symptom, cause string, fix Fix) func(context.Context, *Fac
 		}
 		return found(cause, fix, s.wire()).as(probably)
 	}
+}
+
+// lookOtherAnswer leaves it open where the server at a distant address finds the
+// request bad: a header of the PROXY protocol that nobody expects reads like that.
+func lookOtherAnswer(ctx context.Context, f *Facts) Result {
+	if own := f.own(); own != nil && !endpoint.IsLoopback(own.Origin.Hostname()) && f.tunnelWell(own.TLS) == nil {
+		if front := own.answer(frontPath); front != nil && front.Status == http.StatusBadRequest {
+			return skipped("without a look at the gateway it stays open who spoils the request: the server there says no more than that it is bad")
+		}
+	}
+	return seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address"))(ctx, f)
 }
 
 func lookLoop(_ context.Context, f *Facts) Result {

@@ -65,7 +65,7 @@ func localPortChecks() []Check {
 		},
 		{
 			Code: "KFT109", Title: "plain HTTP is spoken to a port that speaks TLS", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{AnswersTLS}, Look: lookTLSPort,
+			Causes: []Symptom{AnswersTLS}, Needs: []string{"KFT610"}, Look: lookTLSPort,
 			Page: Page{
 				Means: "The address begins with http, and the port behind it speaks TLS.",
 				Shows: []Shown{{"curl", "curl: (52) Empty reply from server", "measured with curl 7.88, Envoy 1.40"}},
@@ -74,7 +74,7 @@ func localPortChecks() []Check {
 		},
 		{
 			Code: "KFT107", Title: "a port-forward at the address leads nowhere", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{HandshakeCut, AnswersTLS}, Look: lookDeadForward,
+			Causes: []Symptom{HandshakeCut, AnswersTLS}, Needs: []string{"KFT610"}, Look: lookDeadForward,
 			Page: Page{
 				Means: "Something takes connections at the local port and closes them at once, while the gateway itself answers. That is what a port-forward does whose pod is gone, or that leads to another port.",
 				Shows: []Shown{{"curl", "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:8443", "measured with curl 7.88"}},
@@ -155,6 +155,9 @@ func lookName(_ context.Context, f *Facts) Result {
 	}
 	if s == nil {
 		return passed("it resolves")
+	}
+	if m := f.modelNamed(f.Aim.URL.Hostname()); m != nil {
+		return f.unknownModelName(*m, s)
 	}
 	return found("no DNS server and no hosts file of this computer knows "+f.Aim.URL.Hostname(),
 		locally("go through the API server instead", f.program()+" port-forward 8443:443"), s.wire())

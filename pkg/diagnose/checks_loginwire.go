@@ -42,7 +42,7 @@ func loginWireChecks() []Check {
 					{"curl", "Jwt verification fails", "measured with Istio 1.31-dev"},
 					{"curl", "Jwks doesn't have key to match kid or alg from Jwt", "measured with Istio 1.31-dev"},
 				},
-				Heals: "Log in anew: kubectl kftls cookie --fresh; if that does not help within a minute, see what istiod says: kubectl -n istio-system logs deployment/istiod --since=15m",
+				Heals: "Log in anew: kubectl kftls cookie --fresh; if that does not help within a minute, see what istiod says: kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m",
 			},
 		},
 		{
@@ -120,7 +120,7 @@ func (f *Facts) healDex(status int) Fix {
 func lookToken(_ context.Context, f *Facts) Result {
 	if r := f.refusesKeys(); r != nil {
 		return found("the gateway does not know the key that Dex signs with now: every login ends with 401",
-			runs("istiod asks Dex for its keys at once; by itself it does so every minute (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL)", "kubectl -n istio-system rollout restart deployment istiod", "kubectl -n istio-system rollout status deployment istiod --timeout=60s"),
+			runs("istiod asks Dex for its keys at once; by itself it does so every minute (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL)", "kubectl -n istio-system rollout restart deployment -l app=istiod", "kubectl -n istio-system rollout status deployment -l app=istiod --timeout=60s"),
 			evidence(r.where(frontPath)+" with a token of Dex's key and no signature", "status", r.Token.line()))
 	}
 	s := f.sighting(BadToken)
@@ -130,7 +130,7 @@ func lookToken(_ context.Context, f *Facts) Result {
 	case f.Session != nil && f.Session.Via != nil:
 		return skipped("it is the session's own token that is refused")
 	}
-	return found("the gateway refuses the token: "+s.Text, byAdmin("see what is wrong: this shows what istiod says of Dex's keys", "kubectl -n istio-system logs deployment/istiod --since=15m"), s.wire())
+	return found("the gateway refuses the token: "+s.Text, byAdmin("see what is wrong: this shows what istiod says of Dex's keys", "kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m"), s.wire())
 }
 
 func lookNotLoggedIn(_ context.Context, f *Facts) Result {

@@ -262,7 +262,7 @@ func lookCertManager(_ context.Context, f *Facts) Result {
 		}
 		if ready, message := conditionOf(c, "Ready"); ready != "True" {
 			return found(fmt.Sprintf("cert-manager's Certificate %s, which keeps Secret %s, is not ready", objectName(c), name),
-				byAdmin("see why no pod is ready, and mend that", fmt.Sprintf("kubectl -n %s describe certificate %s", c.GetNamespace(), c.GetName())),
+				byAdmin("see what it waits for, and mend that", fmt.Sprintf("kubectl -n %s describe certificate %s", c.GetNamespace(), c.GetName())),
 				evidence("Certificate "+objectName(c), "status.conditions[Ready]", ready+" "+message))
 		}
 		return passed("Certificate " + objectName(c) + " is ready")

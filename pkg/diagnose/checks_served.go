@@ -70,7 +70,7 @@ func lookServed(_ context.Context, f *Facts) Result {
 			continue
 		}
 		leaf := r.Handshake.Chain[0]
-		fix := byAdmin("see what is wrong: this shows whether istiod reaches the gateway", "kubectl -n istio-system get pods -l app=istiod", "kubectl -n istio-system logs deployment/istiod --since=15m")
+		fix := byAdmin("see what is wrong: this shows whether istiod reaches the gateway", "kubectl -n istio-system get pods -l app=istiod", "kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m")
 		switch {
 		case secret.Absent():
 			return found("the gateway still serves a certificate whose Secret is gone", f.healSecret("makes the Secret anew"), evidence(r.Name, "serves", served(leaf)), evidence("Secret "+name.String(), "", "is not there"))

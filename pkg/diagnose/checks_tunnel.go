@@ -39,7 +39,7 @@ func tunnelChecks() []Check {
 			Page: Page{
 				Means: "The tunnel reached the pod, and no program in it listens on the port. The gateway listens where a server of a Gateway says so, and where it has taken that server.",
 				Shows: []Shown{{"kubectl port-forward", "failed to connect to localhost:8443 inside namespace …: connect: connection refused", "measured with kubectl 1.37"}},
-				Heals: "See what istiod says of the Gateway: kubectl -n istio-system logs deployment/istiod --since=15m",
+				Heals: "See what istiod says of the Gateway: kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m",
 			},
 		},
 	}
@@ -97,5 +97,5 @@ func lookPortRefused(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("the ports are open")
 	}
-	return found("nothing listens on the port inside the gateway pod", byAdmin("see what is wrong: this shows what istiod says of the Gateway", "kubectl -n istio-system logs deployment/istiod --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
+	return found("nothing listens on the port inside the gateway pod", byAdmin("see what is wrong: this shows what istiod says of the Gateway", "kubectl -n istio-system logs -l app=istiod --tail=-1 --since=15m"), append([]Evidence{s.wire()}, f.logEvidence()...)...).as(probably)
 }

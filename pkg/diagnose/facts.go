@@ -138,6 +138,8 @@ type Objects struct {
 	Pipelines Part
 	// MayForward tells whether the user may open tunnels; asked only where one failed.
 	MayForward Known[bool]
+	// Models are KServe's InferenceServices; read only where one is asked for.
+	Models Known[[]Model]
 	// GatewayReadsSecrets tells whether the gateway's account may; asked only where
 	// a certificate is missing.
 	GatewayReadsSecrets Known[bool]

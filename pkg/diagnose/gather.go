@@ -29,6 +29,7 @@ func gather(ctx context.Context, o Options) *Facts {
 	var group sync.WaitGroup
 	if o.URL != nil {
 		own = ownRoad(o.URL, o.Env)
+		own.model = f.Aim.Model
 		group.Go(func() { own.probe(ctx) })
 	}
 	var clients []clienttrust.Client
@@ -72,7 +73,11 @@ const (
 // objects reads all that every diagnosis needs: side by side, after one question
 // for the versions of Istio's API.
 func (r reader) objects() *Objects {
-	o := &Objects{Name: r.options.Gateway, Secrets: map[types.NamespacedName]Known[*SecretFacts]{}}
+	o := &Objects{
+		Name: r.options.Gateway, Secrets: map[types.NamespacedName]Known[*SecretFacts]{},
+		// Without Istio nobody looks for them.
+		Login: unreadLogin(errNotAsked), Models: Known[[]Model]{Err: errNotAsked}, Profiles: Known[[]string]{Err: errNotAsked},
+	}
 	if o.Name.Name == "" {
 		o.Name = gateway.KubeflowGateway
 	}
@@ -92,6 +97,11 @@ func (r reader) objects() *Objects {
 	group.Go(func() { o.Proxy = r.part("oauth2-proxy", "oauth2-proxy", "app.kubernetes.io/name=oauth2-proxy") })
 	group.Go(func() { o.Dex = r.part("auth", "dex", "app=dex") })
 	group.Wait()
+	if revision := o.revision(); revision != "" {
+		if mesh := r.configMap(system, "istio-"+revision); mesh.OK() {
+			o.Mesh = mesh
+		}
+	}
 	if !o.Istio.OK() || len(o.Istio.Value) == 0 {
 		return o
 	}
@@ -99,7 +109,6 @@ func (r reader) objects() *Objects {
 	group.Go(func() { o.Gateways = r.gateways(o.Name, version) })
 	group.Go(func() { o.VirtualServices = r.list(networkingGroup, version, "virtualservices", metav1.NamespaceAll) })
 	group.Go(func() { o.Login = r.login(o) })
-	o.Profiles = Known[[]string]{Err: errNotAsked}
 	if r.options.CookieFile != "" {
 		group.Go(func() { o.Profiles = r.profileOwners() })
 	}
@@ -108,6 +117,9 @@ func (r reader) objects() *Objects {
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()
+	if r.options.aim().Model != nil {
+		o.Models = r.models(o)
+	}
 	if o.Ingress.Absent() {
 		r.findIngress(o)
 	}

@@ -141,6 +141,15 @@ func (l *LoginFacts) noteMissing(o *Objects, name types.NamespacedName, text str
 	}
 }
 
+// unreadLogin are the settings where nothing of them was read.
+func unreadLogin(why error) LoginFacts {
+	no := Known[bool]{Err: why}
+	return LoginFacts{
+		Dex: Known[DexSettings]{Err: why}, Proxy: Known[ProxySettings]{Err: why},
+		SameID: no, SameSecret: no, ShippedPassword: no, ShippedCookieSecret: no,
+	}
+}
+
 func (r reader) rawSecret(name types.NamespacedName) Known[*corev1.Secret] {
 	if r.options.NoSecrets {
 		return Known[*corev1.Secret]{Err: errNotRead}

@@ -90,6 +90,9 @@ func (f *Facts) observeRoad(r *Road, add func(Sighting)) {
 	}
 	matters := f.matters(r)
 	if symptom, text := r.connection(); symptom != "" {
+		if f.servesOtherwise(r) {
+			return
+		}
 		if symptom == NoTunnel && f.Aim.URL != nil { // the user's own road does not lead through it
 			matters = false
 		}

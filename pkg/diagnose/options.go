@@ -25,6 +25,7 @@ type Options struct {
 	// URL is the user's own road, nil for none.
 	URL *url.URL
 	// Host is the name to ask for through the tunnel; "" is the URL's, else localhost.
+	// Of a URL of an InferenceService it is what the Host header says.
 	Host   string
 	Expect Expectation
 	// CAFile and CookieFile are to be tested, "" for none.
@@ -72,8 +73,8 @@ func (o Options) validate() error {
 
 // aim is what is asked for.
 func (o Options) aim() Aim {
-	a := Aim{Expect: o.Expect, URL: o.URL, Host: o.Host, HasSession: o.CookieFile != "", SentHeader: o.SentHeader}
-	if a.Host == "" && o.URL != nil {
+	a := Aim{Expect: o.Expect, URL: o.URL, Host: o.Host, Model: modelAim(o.URL, o.Host), HasSession: o.CookieFile != "", SentHeader: o.SentHeader}
+	if a.Model != nil || a.Host == "" && o.URL != nil { // a model's name leads to its own routes alone
 		a.Host = o.URL.Hostname()
 	}
 	if a.Host == "" {

@@ -24,9 +24,7 @@ func ownRoad(address *url.URL, env func(string) string) *Road {
 	r := &Road{Name: origin.String() + " from this computer", Own: true, TLS: origin.Scheme == "https", Origin: origin}
 	proxy := proxyFor(origin, env)
 	if proxy == nil || endpoint.IsLoopback(origin.Hostname()) {
-		r.dial = func(ctx context.Context) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", endpoint.HostPort(origin))
-		}
+		r.dial = func(ctx context.Context) (net.Conn, error) { return dialDirectly(ctx, origin) }
 		if proxy != nil {
 			r.tryProxy = func(ctx context.Context) error {
 				conn, err := throughProxy(ctx, proxy, endpoint.HostPort(origin))
@@ -43,6 +41,22 @@ func ownRoad(address *url.URL, env func(string) string) *Road {
 		return throughProxy(ctx, proxy, endpoint.HostPort(origin))
 	}
 	return r
+}
+
+// dialDirectly connects to an origin. localhost is both of its addresses, as it is
+// for curl, which does not ask the hosts file for it
+// (get_localhost in its lib/hostip.c, since 7.77).
+func dialDirectly(ctx context.Context, origin *url.URL) (net.Conn, error) {
+	dialer := &net.Dialer{}
+	conn, err := dialer.DialContext(ctx, "tcp", endpoint.HostPort(origin))
+	if err == nil || origin.Hostname() != "localhost" {
+		return conn, err
+	}
+	_, port, _ := net.SplitHostPort(endpoint.HostPort(origin))
+	if other, failed := dialer.DialContext(ctx, "tcp", net.JoinHostPort("::1", port)); failed == nil {
+		return other, nil
+	}
+	return nil, err
 }
 
 // proxyFor is the proxy that the environment names for an address, loopback

@@ -44,6 +44,8 @@ type Road struct {
 	// Header and Token are the answers to requests with an Authorization header:
 	// one that is no token, and one that is of Dex's key and not signed by it.
 	Header, Token *Answer
+	// model is the request for an InferenceService that is sent on it; nil for none.
+	model *ModelAim
 	// Date is the clock of the other side less this computer's, where HasDate.
 	Date    time.Duration
 	HasDate bool
@@ -55,6 +57,9 @@ type Road struct {
 	// plainServer of a TLS road who speaks plain HTTP there.
 	speaksTLS   bool
 	plainServer string
+	// wantsProxyHeader tells that a connection was closed without a header of the
+	// PROXY protocol, and taken with one.
+	wantsProxyHeader bool
 }
 
 // other looks whether the other protocol is spoken at the end of a road.
@@ -144,6 +149,7 @@ func (r *Road) probe(ctx context.Context) {
 			r.other(ctx)
 		}
 		if r.Handshake.Err != nil || r.Dialled != nil {
+			r.probeProxyHeader(ctx)
 			return
 		}
 	}
@@ -159,8 +165,10 @@ func (r *Road) probe(ctx context.Context) {
 	if symptom, _ := r.connection(); symptom == AnswersTLS {
 		r.other(ctx)
 	}
+	r.probeProxyHeader(ctx)
 	group.Go(func() { r.probeDex(ctx, client) })
 	group.Go(func() { r.probeHeaders(ctx, client) })
+	group.Go(func() { r.probeModel(ctx, client) })
 	group.Wait()
 }
 

@@ -28,6 +28,10 @@ func (f *Facts) askWithSession(ctx context.Context, cookies []session.Cookie) *S
 			s.NotSent = "the certificate is not trusted: " + plain(r.Handshake.Trust.Error())
 			continue
 		}
+		if f.modelNamed(r.Origin.Hostname()) != nil {
+			s.NotSent = "the name leads to an InferenceService alone"
+			continue
+		}
 		if r.Own && !r.TLS && !endpoint.IsLoopback(r.Origin.Hostname()) {
 			s.NotSent = "plain HTTP to another computer would show it to the network"
 			continue

@@ -51,6 +51,7 @@ const (
 	DashboardOther Symptom = "the dashboard's address answers something else"
 	PipelinesDown  Symptom = "the pipelines API does not answer"
 	PipelinesOther Symptom = "the pipelines API answers something else"
+	ModelMissed    Symptom = "the request does not reach the model"
 	Misconfigured  Symptom = "a client on this computer is set up wrongly"
 )
 
@@ -86,7 +87,7 @@ func (s Symptom) Hop() Hop {
 		return HopTLS
 	case DexDown, DexRefuses:
 		return HopDex
-	case PipelinesDown, PipelinesOther:
+	case PipelinesDown, PipelinesOther, ModelMissed:
 		return HopPipelines
 	}
 	return HopAuth

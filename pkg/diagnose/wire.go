@@ -152,6 +152,7 @@ func fetch(ctx context.Context, client http.RoundTripper, origin *url.URL, path 
 	for name, values := range header {
 		request.Header[name] = values
 	}
+	request.Host = header.Get("Host") // of the header itself net/http takes no note
 	response, err := client.RoundTrip(request)
 	if err != nil {
 		a.Err = err

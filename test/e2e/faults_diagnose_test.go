@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,23 +25,29 @@ const diagnosisLimit = 5 * time.Second
 
 // diagnosis is what is read of `kubectl kftls diagnose -o json`.
 type diagnosis struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Healthy    bool   `json:"healthy"`
-	Findings   []struct {
-		Code     string `json:"code"`
-		Severity string `json:"severity"`
-		Title    string `json:"title"`
-		Cause    string `json:"cause"`
-		Fix      struct {
-			Kind     string   `json:"kind"`
-			Commands []string `json:"commands"`
-		} `json:"fix"`
-	} `json:"findings"`
-	Checks []struct {
+	APIVersion  string    `json:"apiVersion"`
+	Kind        string    `json:"kind"`
+	Healthy     bool      `json:"healthy"`
+	Findings    []finding `json:"findings"`
+	AlsoNoticed []finding `json:"alsoNoticed"`
+	Checks      []struct {
 		Code   string `json:"code"`
 		Status string `json:"status"`
 	} `json:"checks"`
+}
+
+// finding is what is read of one.
+type finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Title    string `json:"title"`
+	Cause    string `json:"cause"`
+	Fix      struct {
+		Kind     string   `json:"kind"`
+		Commands []string `json:"commands"`
+	} `json:"fix"`
+	// Follows are the codes of what is there because of it.
+	Follows []string `json:"follows"`
 }
 
 // first is the code of the first finding, empty if there is none.
@@ -68,6 +76,20 @@ func (d diagnosis) named(fault faults.Fault) string {
 		return d.alarm()
 	}
 	return d.first()
+}
+
+// notices tells whether a finding is there with such a cause; of what follows from
+// another one only the code is told.
+func (d diagnosis) notices(code string, cause *regexp.Regexp) bool {
+	for _, finding := range slices.Concat(d.Findings, d.AlsoNoticed) {
+		if finding.Code == code && cause.MatchString(finding.Cause) {
+			return true
+		}
+		if cause.String() == "" && slices.Contains(finding.Follows, code) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d diagnosis) codes() []string {
@@ -147,6 +169,16 @@ func (s *scene) diagnose(ctx context.Context, row *truthRow) {
 	if !s.fault.Right(said.named(s.fault)) {
 		s.t.Errorf("found %v, want %s first\n%s", said.codes(), s.fault.Code, said.shown())
 	}
+	for code, cause := range s.fault.Notices {
+		if !said.notices(code, regexp.MustCompile(cause)) {
+			s.t.Errorf("%s is not noticed as %q\n%s", code, cause, said.shown())
+		}
+	}
+	for _, code := range s.fault.Silent {
+		if said.notices(code, regexp.MustCompile("")) {
+			s.t.Errorf("%s is noticed\n%s", code, said.shown())
+		}
+	}
 	if said.took > diagnosisLimit {
 		s.t.Errorf("it took %s, longer than %s", said.took, diagnosisLimit)
 	}
@@ -163,6 +195,7 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 	if len(commands) == 0 {
 		s.t.Fatal("the diagnosis prints no command")
 	}
+	var said strings.Builder
 	for _, command := range commands {
 		if strings.Contains(command, "port-forward") {
 			s.background(ctx, command)
@@ -175,7 +208,7 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 		}
 		s.t.Logf("$ %s", command)
 		after := filepath.Join(s.dir, ".env-after")
-		s.run(ctx, command+"\nenv -0 >"+after)
+		said.WriteString(s.run(ctx, command+"\nenv -0 >"+after))
 		text, err := os.ReadFile(after)
 		s.check(err)
 		s.env = map[string]string{}
@@ -184,6 +217,9 @@ func (s *scene) follow(ctx context.Context, commands []string) {
 				s.env[name] = value
 			}
 		}
+	}
+	if !regexp.MustCompile(s.fault.Prints).MatchString(said.String()) {
+		s.t.Errorf("the printed commands do not say %q:\n%s", s.fault.Prints, vault.redact(said.String()))
 	}
 }
 

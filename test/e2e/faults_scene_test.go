@@ -109,11 +109,13 @@ func (s *scene) shell(ctx context.Context, line string) *exec.Cmd {
 	return cmd
 }
 
-func (s *scene) run(ctx context.Context, line string) {
+func (s *scene) run(ctx context.Context, line string) string {
 	s.t.Helper()
-	if out, err := s.shell(ctx, line).CombinedOutput(); err != nil {
+	out, err := s.shell(ctx, line).CombinedOutput()
+	if err != nil {
 		s.t.Fatalf("%s: %v\n%s", line, err, vault.redact(string(out)))
 	}
+	return string(out)
 }
 
 // login writes a session's Cookie header value to the file cookie. A login that

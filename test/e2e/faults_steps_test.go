@@ -44,19 +44,23 @@ func (s *scene) step(ctx context.Context, step faults.Step) {
 			s.t.Fatalf("%s: not within %s", step.Until, waitLimit)
 		}
 	case step.Apply != "":
-		cmd := s.shell(ctx, "kubectl apply --server-side --force-conflicts -f -")
-		cmd.Stdin = strings.NewReader(s.expand(step.Apply))
-		if out, err := cmd.CombinedOutput(); err != nil {
-			s.t.Fatalf("apply: %v\n%s", err, out)
-		}
+		s.apply(ctx, s.expand(step.Apply))
 	case step.Certificate != nil:
 		s.check(step.Certificate.Write(s.dir))
 	case step.Secret != nil:
 		s.check(s.writeSecret(ctx, *step.Secret))
 	case step.Server != nil:
 		s.check(s.writeServer(ctx, *step.Server))
+	case step.Model != "":
+		s.serveModel(ctx, step.Model)
 	case step.Listen != nil:
 		s.listen(s.expand(step.Listen.Port), step.Listen.As)
+	case step.API != "":
+		s.frontAPI(step.API)
+	case step.Clocks != nil:
+		s.shiftClocks(*step.Clocks)
+	case step.Relay != nil:
+		s.relay(*step.Relay)
 	case step.Close != "":
 		port := s.expand(step.Close)
 		s.ends[port]()
@@ -71,6 +75,15 @@ func (s *scene) step(ctx context.Context, step faults.Step) {
 		s.testbed(step.Testbed)
 	default:
 		s.t.Fatal("a step does nothing")
+	}
+}
+
+func (s *scene) apply(ctx context.Context, objects string) {
+	s.t.Helper()
+	cmd := s.shell(ctx, "kubectl apply --server-side --force-conflicts -f -")
+	cmd.Stdin = strings.NewReader(objects)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("apply: %v\n%s", err, out)
 	}
 }
 

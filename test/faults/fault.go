@@ -27,11 +27,18 @@ type Fault struct {
 	Code string `json:"code"`
 	// Also are other codes that are right as well.
 	Also []string `json:"also"`
+	// Notices are what must be said beside it, or where all is well: codes, and
+	// regular expressions for their causes.
+	Notices map[string]string `json:"notices"`
+	// Silent are codes that must not be found at all.
+	Silent []string `json:"silent"`
 	// Profile is the Kubeflow; today's if empty.
 	Profile string `json:"profile"`
 	// Slow keeps it for the long run: another like it is in the short one, or all is
 	// well with it and it takes a while to make.
 	Slow bool `json:"slow"`
+	// IPv6 says that it takes a machine that has it.
+	IPv6 bool `json:"ipv6"`
 	// Setup is how HTTPS was set up before: none (the default), https by the
 	// plugin, hand as on a blog (a CA, a Secret, a server of the Gateway).
 	Setup string `json:"setup"`
@@ -56,6 +63,9 @@ type Fault struct {
 	// neither is said, printed commands are followed if the diagnosis says that
 	// they mend it, and Heals otherwise.
 	Fix string `json:"fix"`
+	// Prints is a regular expression for what the printed commands say themselves,
+	// where they are the client.
+	Prints string `json:"prints"`
 	// Then follows either; what differs for the client that is well afterwards
 	// is in Healed.
 	Then   []Step      `json:"then"`
@@ -64,6 +74,8 @@ type Fault struct {
 	// because programs remember the fault: reset, variant (as shipped, with the
 	// programs that a variant changed), or "restart X".
 	Undo string `json:"undo"`
+	// After takes away what stays when the objects were put back: kinds of objects.
+	After []Step `json:"after"`
 	// Note says what is odd about it.
 	Note string `json:"note"`
 }
@@ -84,9 +96,21 @@ type Step struct {
 	Secret *Secret `json:"secret,omitempty"`
 	// Server is the HTTPS server of Kubeflow's Gateway, added or replaced.
 	Server *Server `json:"server,omitempty"`
+	// Model is the name of an InferenceService as KServe makes it in the namespace of
+	// Kubeflow's first user, without the model.
+	Model string `json:"model,omitempty"`
 	// Listen holds a port of this computer; Close ends that, or a port-forward.
 	Listen *Listen `json:"listen,omitempty"`
 	Close  string  `json:"close,omitempty"`
+	// Relay is a load balancer on a port of this computer. Close ends it.
+	Relay *Relay `json:"relay,omitempty"`
+	// Clocks are wrong ones: by how much the API server's, in the kubeconfig that the
+	// client and the diagnosis have, and the gateway's, at the plain $PORT.
+	Clocks *Clocks `json:"clocks,omitempty"`
+	// API is what stands before the API server, in the kubeconfig that the client and
+	// the diagnosis have: no-upgrades (refuses what tunnels need) or empty (a cluster
+	// without any of Kubeflow's kinds).
+	API string `json:"api,omitempty"`
 	// Forward is a kubectl port-forward to a port of the ingress Service, on
 	// $PORT.
 	Forward int `json:"forward,omitempty"`
@@ -118,6 +142,26 @@ type Server struct {
 type Listen struct {
 	Port string `json:"port"`
 	As   string `json:"as"`
+}
+
+// Relay is a program in front of the gateway. As is tcp (passes bytes on), tls (ends
+// TLS with tls.crt and tls.key, and speaks plain HTTP behind) or proxy-header (puts a
+// header of the PROXY protocol in front).
+type Relay struct {
+	// Address is the IP address to listen on, 127.0.0.1 if it is empty. A client
+	// reaches that at 0.0.0.0, too, which no program takes for this computer's.
+	Address string `json:"address"`
+	Port    string `json:"port"`
+	// To is where it leads, $FIRST:8443.
+	To string `json:"to"`
+	As string `json:"as"`
+}
+
+// Clocks are how far clocks are ahead of this computer's, "-90s". With both alike it
+// is this computer's that is off.
+type Clocks struct {
+	API     string `json:"api"`
+	Gateway string `json:"gateway"`
 }
 
 //go:embed *.yaml
