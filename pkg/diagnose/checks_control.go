@@ -18,7 +18,7 @@ func controlChecks() []Check {
 		},
 		{
 			Code: "KFT320", Title: "istiod is not running", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer, BadToken, NoServer}, Look: lookIstiod,
+			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer, BadToken, NoServer}, Reads: StageCluster, Look: lookIstiod,
 			Page: Page{
 				Means: "istiod programs the gateway. Without it the gateway goes on with what it knew last: new certificates, servers and routes do not reach it, and new gateway pods know nothing. Its webhook also refuses every change of a Gateway then.",
 				Shows: []Shown{{"kubectl", `failed calling webhook "rev.validation.istio.io": … connection refused`, "measured with Istio 1.31-dev"}},

@@ -24,28 +24,28 @@ const (
 func guardChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT715", Title: "the login's filter names a filter that this Istio does not know", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookOldFilter,
+			Code: "KFT715", Title: "the login's filter names a filter that this Istio does not know", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Reads: StageCluster, Look: lookOldFilter,
 			Page: Page{
 				Means: "Kubeflow 1.3 to 1.8 puts its login in front by an EnvoyFilter that names Envoy's connection manager. Its old name (envoy.http_connection_manager) matches nothing in an Istio of today: the filter is dropped without an error, and everybody gets in.",
 				Heals: "Write envoy.filters.network.http_connection_manager in its place.",
 			},
 		},
 		{
-			Code: "KFT716", Title: "the login's policies are scoped to a port", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookScopedPolicies,
+			Code: "KFT716", Title: "the login's policies are scoped to a port", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Reads: StageCluster, Look: lookScopedPolicies,
 			Page: Page{
 				Means: "The policies that send requests to the login name ports. A request on another port, such as the HTTPS one, is none of theirs: everybody gets in there.",
 				Heals: "Take ports out of the policies' rules.",
 			},
 		},
 		{
-			Code: "KFT717", Title: "the login's policies are missing", Layer: LayerLogin, Severity: Critical, Causes: append([]Symptom{BadToken}, unguarded...), Needs: []string{"KFT715", "KFT716"}, Look: lookMissingPolicies,
+			Code: "KFT717", Title: "the login's policies are missing", Layer: LayerLogin, Severity: Critical, Causes: append([]Symptom{BadToken}, unguarded...), Needs: []string{"KFT715", "KFT716"}, Reads: StageCluster, Look: lookMissingPolicies,
 			Page: Page{
 				Means: "The auth proxy is installed, and nothing sends requests to it: the AuthorizationPolicies (or the EnvoyFilter) that do are gone, or select other pods. Everybody gets in.",
 				Heals: "Apply the part of Kubeflow's manifests again that makes them (common/oauth2-proxy).",
 			},
 		},
 		{
-			Code: "KFT718", Title: "the mesh does not know the provider that the login's policy names", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, NoAuthorizer, StandsOpen}, Look: lookProvider,
+			Code: "KFT718", Title: "the mesh does not know the provider that the login's policy names", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, NoAuthorizer, StandsOpen}, Reads: StageCluster, Look: lookProvider,
 			Page: Page{
 				Means: "The policy hands requests to an extension provider, which the mesh's settings (ConfigMap istio-system/istio) must define. istiod denies every request where it is not there.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -53,7 +53,7 @@ func guardChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT704", Title: "the Service of the auth proxy is missing", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, LoginDown, NoAuthorizer, UpstreamDown}, Needs: []string{"KFT717"}, Look: lookProxyService,
+			Code: "KFT704", Title: "the Service of the auth proxy is missing", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, LoginDown, NoAuthorizer, UpstreamDown}, Needs: []string{"KFT717"}, Reads: StageCluster, Look: lookProxyService,
 			Page: Page{
 				Means: "The login's policy sends requests to the Service oauth2-proxy/oauth2-proxy. It is not there, and the gateway denies every request.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},

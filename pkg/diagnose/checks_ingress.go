@@ -20,7 +20,7 @@ func ingressChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT318", Title: "the ingress Service does not exist", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Look: lookService,
+			Causes: unreached, Reads: StageCluster, Look: lookService,
 			Page: Page{
 				Means: "Kubeflow's gateway pods stand behind the Service istio-system/istio-ingressgateway. It is not there.",
 				Shows: []Shown{{"kubectl port-forward", `Error from server (NotFound): services "istio-ingressgateway" not found`, "measured with kubectl 1.37"}},
@@ -29,7 +29,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT317", Title: "the ingress Service selects no gateway pod", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Look: lookServiceSelector,
+			Causes: unreached, Reads: StageCluster, Look: lookServiceSelector,
 			Page: Page{
 				Means: "A Service leads to the pods whose labels it names. This one names labels that no gateway pod has.",
 				Heals: "Correct spec.selector of the Service (app: istio-ingressgateway, istio: ingressgateway).",
@@ -37,7 +37,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT315", Title: "no gateway pod is ready", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Needs: []string{"KFT317"}, Look: lookPods,
+			Causes: unreached, Needs: []string{"KFT317"}, Reads: StageCluster, Look: lookPods,
 			Page: Page{
 				Means: "The gateway is a program in pods, and none of them is there or takes traffic.",
 				Shows: []Shown{{"kubectl port-forward", "error: unable to forward port because pod is not running. Current status=Pending", "an issue of kubeflow/manifests"}},
@@ -46,7 +46,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT314", Title: "the Gateway selects no pod", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{PortRefused, HandshakeCut, Denied, NoRoute, NoServer}, Look: lookGatewaySelector,
+			Causes: []Symptom{PortRefused, HandshakeCut, Denied, NoRoute, NoServer}, Reads: StageCluster, Look: lookGatewaySelector,
 			Page: Page{
 				Means: "A Gateway object programs the pods whose labels it names. It names labels that no pod has, so that nothing listens and nothing is routed.",
 				Shows: []Shown{{"istioctl analyze", `IST0101 Referenced selector not found: "istio=ingressgateway"`, "read in Istio's source"}},
@@ -55,7 +55,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT324", Title: "the Gateway selects pods behind other Services, too", Layer: LayerObjects, Severity: Warning,
-			Causes: nil, Look: lookTooMany,
+			Causes: nil, Reads: StageCluster, Look: lookTooMany,
 			Page: Page{
 				Means: "The Gateway's selector is so wide that other pods get its servers as well.",
 				Heals: "Name a label that the gateway pods alone have.",

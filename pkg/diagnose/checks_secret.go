@@ -18,7 +18,7 @@ func secretChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT305", Title: "credentialName names a Secret of another namespace", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: lookCrossNamespace,
+			Causes: noCertificate, Reads: StageCluster, Look: lookCrossNamespace,
 			Page: Page{
 				Means: "The gateway takes its certificate from a Secret beside its pods. A name with a slash asks for one of another namespace, which istiod gives out only with a ReferenceGrant.",
 				Shows: []Shown{{"istiod", "attempted to access unauthorized certificates NAME: cross namespace secret reference requires ReferenceGrant", "measured with Istio 1.31-dev"}},
@@ -27,7 +27,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT304", Title: "the Secret lies in another namespace than the gateway pods", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT305"}, Look: lookWrongNamespace,
+			Causes: noCertificate, Needs: []string{"KFT305"}, Reads: StageCluster, Look: lookWrongNamespace,
 			Page: Page{
 				Means: "The certificate is in a Secret beside the Gateway object, and the gateway looks for it beside its pods (istio-system, as Kubeflow is shipped).",
 				Shows: []Shown{{"istiod", "failed to fetch key and certificate for kubernetes://NAME: secret istio-system/NAME not found", "measured with Istio 1.31-dev"}},
@@ -36,7 +36,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT303", Title: "the Secret that the HTTPS server names does not exist", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT305", "KFT304"}, Look: lookMissingSecret,
+			Causes: noCertificate, Needs: []string{"KFT305", "KFT304"}, Reads: StageCluster, Look: lookMissingSecret,
 			Page: Page{
 				Means: "The HTTPS server has no certificate: the Secret that its credentialName names is not there. The gateway accepts connections after 15 seconds and resets them.",
 				Shows: []Shown{
@@ -49,7 +49,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT306", Title: "the Secret has not the fields of a certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookFields),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookFields),
 			Page: Page{
 				Means: "istiod takes a certificate from the fields tls.crt and tls.key of a Secret, or from cert and key. This one has neither pair.",
 				Shows: []Shown{{"istiod", "found secret, but didn't have expected keys (cert and key) or (tls.crt and tls.key); found: …", "measured with Istio 1.31-dev"}},
@@ -58,7 +58,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT307", Title: "the Secret's certificate or key is empty", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookEmpty),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookEmpty),
 			Page: Page{
 				Means: "The fields are there and one of them holds nothing.",
 				Shows: []Shown{{"istiod", `found keys "tls.crt" and "tls.key", but they were empty`, "measured with Istio 1.31-dev"}},
@@ -67,7 +67,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT308", Title: "the Secret's certificate or key cannot be read", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookUnreadable),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookUnreadable),
 			Page: Page{
 				Means: "Certificate and key must be PEM: text between BEGIN and END lines. A binary file, a key with a passphrase, or one that was encoded twice cannot be used.",
 				Shows: []Shown{
@@ -79,7 +79,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT309", Title: "the Secret's key does not belong to its certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT307", "KFT308"}, Look: secretLook(lookMismatch),
+			Causes: noCertificate, Needs: []string{"KFT307", "KFT308"}, Reads: StageCluster, Look: secretLook(lookMismatch),
 			Page: Page{
 				Means: "A certificate is of one key. The key in the Secret is another one's, so that Envoy refuses the pair and serves nothing, or what it had before.",
 				Shows: []Shown{{"Envoy", "Secret rejected: Failed to load private key from <inline>, Cause: error:0b000074:X.509 certificate routines:OPENSSL_internal:KEY_VALUES_MISMATCH", "measured with Envoy 1.40"}},

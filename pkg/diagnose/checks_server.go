@@ -37,7 +37,7 @@ func serverChecks() []Check {
 		},
 		{
 			Code: "KFT311", Title: "an HTTP and an HTTPS server share a port", Layer: LayerObjects, Severity: Error,
-			Causes: append([]Symptom{AnswersPlain}, noServe...), Look: lookSharedPort,
+			Causes: append([]Symptom{AnswersPlain}, noServe...), Reads: StageCluster, Look: lookSharedPort,
 			Page: Page{
 				Means: "One port speaks one protocol. Where servers of both kinds name the same port, istiod takes the first and leaves the other out.",
 				Shows: []Shown{{"istiod", "skipping server on gateway … port …: conflict with existing server 8443.HTTP", "read in Istio's source"}},
@@ -46,7 +46,7 @@ func serverChecks() []Check {
 		},
 		{
 			Code: "KFT310", Title: "another Gateway has an HTTPS server for the same names", Layer: LayerObjects, Severity: Error,
-			Causes: append([]Symptom{Untrusted, WrongName, Expired, Denied, NoRoute, BadCertificate, OtherAnswer}, noServe...), Look: lookRival,
+			Causes: append([]Symptom{Untrusted, WrongName, Expired, Denied, NoRoute, BadCertificate, OtherAnswer}, noServe...), Reads: StageCluster, Look: lookRival,
 			Page: Page{
 				Means: "Two Gateways of the same pods have HTTPS servers on one port for overlapping hosts. istiod takes the older Gateway's and leaves the other out without an error: what answers is another certificate and other routes.",
 				Shows: []Shown{{"istiod", "skipping server on gateway kubeflow/kubeflow-gateway, duplicate host names: [*]", "measured with Istio 1.31-dev"}},

@@ -25,7 +25,7 @@ func serverFieldChecks() []Check {
 		},
 		{
 			Code: "KFT313", Title: "the HTTPS server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Look: lookHosts,
+			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Reads: StageCluster, Look: lookHosts,
 			Page: Page{
 				Means: "The server answers for the names in its hosts alone. A client that asks for another one (localhost, an IP address) is cut off before a certificate is shown.",
 				Shows: []Shown{
@@ -37,7 +37,7 @@ func serverFieldChecks() []Check {
 		},
 		{
 			Code: "KFT325", Title: "the plain HTTP server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{NoRoute, Denied}, Look: lookPlainHosts,
+			Causes: []Symptom{NoRoute, Denied}, Reads: StageCluster, Look: lookPlainHosts,
 			Page: Page{
 				Means: "The Gateway's HTTP server answers for the names in its hosts alone. A request for another one finds no route; Kubeflow's policies then deny it.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},

@@ -29,10 +29,8 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, PortRefused, PodsDiffer, BadToken) || f.sees(NoAnswer) && f.hasTunnel() {
 		f.Log = istiodLog(ctx, o.Cluster, f.Objects)
 	}
-	f.Objects.findWorkloads(ctx, o.Cluster)
 	f.LoginLog = Known[[]pasted.Meaning]{Err: errNotAsked}
 	if f.sees(NotLoggedIn) && f.Aim.wantsSession() {
-		f.Objects.findWorkloads(ctx, o.Cluster)
 		f.LoginLog = logOf(ctx, o.Cluster, f.Objects.Proxy.Pods.Value)
 	}
 	if f.sees(NoTunnel) {
