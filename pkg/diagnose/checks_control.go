@@ -3,6 +3,8 @@ package diagnose
 import (
 	"context"
 	"fmt"
+
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 func controlChecks() []Check {
@@ -73,7 +75,7 @@ func lookIstiod(_ context.Context, f *Facts) Result {
 			continue
 		}
 		seen++
-		if isReady(pod) {
+		if portforward.IsReady(pod) {
 			return passed("Pod " + objectName(pod) + " is ready")
 		}
 	}

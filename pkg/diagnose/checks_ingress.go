@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 // unreached are the symptoms of gateway pods that nothing leads to.
@@ -250,7 +251,7 @@ func lookTooMany(_ context.Context, f *Facts) Result {
 	}
 	for i := range f.Objects.Pods.Value {
 		pod := &f.Objects.Pods.Value[i]
-		if len(wanted) > 0 && labels.Set(wanted).AsSelector().Matches(labels.Set(pod.Labels)) && !behind[pod.Name] && isReady(pod) && len(behind) > 0 {
+		if len(wanted) > 0 && labels.Set(wanted).AsSelector().Matches(labels.Set(pod.Labels)) && !behind[pod.Name] && portforward.IsReady(pod) && len(behind) > 0 {
 			return found(fmt.Sprintf("Gateway %s programs pod %s, too, which is not behind Service %s", door.Name(), objectName(pod), door.ServiceName()),
 				f.edit(door.Gateway, "name a label that the gateway pods alone have"), evidence("Gateway "+door.Name(), "spec.selector", labels.Set(wanted).String()))
 		}

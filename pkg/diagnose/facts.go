@@ -157,23 +157,11 @@ func (p Part) Exists() bool { return p.Service.OK() && p.Service.Value != nil ||
 func (p Part) ready() int {
 	n := 0
 	for i := range p.Pods.Value {
-		if isReady(&p.Pods.Value[i]) {
+		if portforward.IsReady(&p.Pods.Value[i]) {
 			n++
 		}
 	}
 	return n
-}
-
-func isReady(pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
-		return false
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // SessionFacts are what the given session was answered.
