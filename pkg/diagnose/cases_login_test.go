@@ -202,10 +202,10 @@ func sessionExamples() []example {
 		clears("KFT804", Passed, given(whole, refused)),
 		finds("KFT805", "denies the session's user", given(whole, rbacDenied)),
 		finds("KFT901", "does not answer behind the login", given(whole, noHealthy)),
-		finds("KFT901", "does not answer behind the login", given(whole, upstream), func(f *Facts) { f.Objects.Pipelines.Pods.Value = nil }),
+		finds("KFT901", "does not answer behind the login", given(whole, upstream), scaledToNothing(thePipelines)),
 		finds("KFT901", "no pod of kubeflow/ml-pipeline", func(f *Facts) {
 			f.Aim.Expect = ExpectPipelines
-			f.Objects.Pipelines.Pods.Value = nil
+			scaledToNothing(thePipelines)(f)
 		}),
 		clears("KFT901", Passed, given(whole, well)),
 		finds("KFT904", "see no user", func(f *Facts) {

@@ -259,11 +259,24 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "", f.Computer.CookieError.Error())).as(itself(Misconfigured))
 	}
 	names := strings.Join(f.Computer.CookieNames, ", ")
+	if f.blind() && f.lacksSession() {
+		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
+			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(itself(Misconfigured))
+	}
 	if f.sees(SessionRefused) && !slices.ContainsFunc(f.Computer.CookieNames, session.IsSessionCookie) {
 		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(func(x *Finding) { x.causes = []Symptom{SessionRefused} })
 	}
 	return passed("it holds " + names)
+}
+
+// lacksSession tells that no cookie of the file has the name that the auth proxy's
+// settings give to sessions, nor a usual one.
+func (f *Facts) lacksSession() bool {
+	settings := f.Objects.Login.Proxy
+	return settings.OK() && settings.Value.CookieName != "" && !slices.ContainsFunc(f.Computer.CookieNames, func(name string) bool {
+		return session.IsSessionCookie(name) || strings.HasPrefix(name, settings.Value.CookieName)
+	})
 }
 
 func lookAddress(_ context.Context, f *Facts) Result {

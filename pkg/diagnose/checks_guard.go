@@ -45,7 +45,7 @@ func guardChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT718", Title: "the mesh does not know the provider that the login's policy names", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, NoAuthorizer, StandsOpen}, Reads: StageCluster, Look: lookProvider,
+			Code: "KFT718", Title: "the mesh does not know the provider that the login's policy names", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, NoAuthorizer, StandsOpen}, Look: lookProvider,
 			Page: Page{
 				Means: "The policy hands requests to an extension provider, which the mesh's settings (ConfigMap istio-system/istio) must define. istiod denies every request where it is not there.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -100,7 +100,7 @@ func lookScopedPolicies(_ context.Context, f *Facts) Result {
 				if ports := stringsIn(operation, "ports"); len(ports) > 0 {
 					return found(fmt.Sprintf("AuthorizationPolicy %s guards port %s alone", objectName(policy), strings.Join(ports, ", ")),
 						f.edit(policy, "take ports out of its rules: it then guards every port"),
-						evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].to[].operation.ports", strings.Join(ports, ", ")))
+						evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].to[].operation.ports", strings.Join(ports, ", "))).as(f.opens)
 				}
 			}
 		}
@@ -125,19 +125,19 @@ func lookMissingPolicies(_ context.Context, f *Facts) Result {
 			return passed("an EnvoyFilter asks the AuthService")
 		}
 		return found("no EnvoyFilter asks the AuthService: the login guards nothing",
-			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz"))
+			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz")).as(f.opens)
 	}
 	if policy := o.customPolicy(); policy != nil && passesHeaders(policy) && !o.asksForTokens() {
 		return found("requests with any Authorization header are sent past oauth2-proxy, and no policy asks them for a token: a header opens the door",
 			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway-require-jwt of Kubeflow's manifests again"),
-			evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].when", "request.headers[authorization] notValues *"), evidence("AuthorizationPolicies of istio-system", "notRequestPrincipals", "none"))
+			evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].when", "request.headers[authorization] notValues *"), evidence("AuthorizationPolicies of istio-system", "notRequestPrincipals", "none")).as(f.opens)
 	}
 	if o.customPolicy() != nil || o.hasAuthnFilter() {
 		return passed("requests are sent to " + o.Proxy.Name)
 	}
 	return found("no AuthorizationPolicy of the gateway pods sends requests to oauth2-proxy: the login guards nothing",
 		byAdmin("apply the policies of Kubeflow's manifests again (common/oauth2-proxy): istio-ingressgateway-oauth2-proxy and istio-ingressgateway-require-jwt"),
-		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods"))
+		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods")).as(f.opens)
 }
 
 func lookProvider(_ context.Context, f *Facts) Result {
@@ -158,7 +158,11 @@ func lookProvider(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("AuthorizationPolicy %s names the provider %q, which the mesh does not know", objectName(policy), name),
 		byAdmin("add the provider to extensionProviders in ConfigMap istio-system/istio, as Kubeflow's manifests have it", "kubectl -n istio-system edit configmap istio"),
-		evidence("ConfigMap istio-system/istio", "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name))
+		evidence("ConfigMap istio-system/istio", "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name)).as(func(x *Finding) {
+		if f.Objects.meshIsDefault() {
+			breaks(Denied, everywhere)(x)
+		}
+	})
 }
 
 func lookProxyService(_ context.Context, f *Facts) Result {
@@ -175,5 +179,9 @@ func lookProxyService(_ context.Context, f *Facts) Result {
 	}
 	name := o.Proxy.Namespace + "/" + o.Proxy.Name
 	return found("there is no Service "+name+", to which the gateway sends every request first",
-		byAdmin("apply the part of Kubeflow's manifests again that makes it (common/oauth2-proxy)"), evidence("Service "+name, "", "is not there"))
+		byAdmin("apply the part of Kubeflow's manifests again that makes it (common/oauth2-proxy)"), evidence("Service "+name, "", "is not there")).as(func(x *Finding) {
+		if o.asksProxy() {
+			breaks(Denied, everywhere)(x)
+		}
+	})
 }

@@ -64,7 +64,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT316", Title: "the ingress Service does not lead to the HTTPS port", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{PortRefused, HandshakeCut, NoServer, RefusedHere, AnswersPlain, NoAnswer, AnswersTLS}, Look: lookServicePort,
+			Causes: []Symptom{PortRefused, HandshakeCut, NoServer, RefusedHere, AnswersPlain, NoAnswer, AnswersTLS}, Look: lookHTTPSPort,
 			Page: Page{
 				Means: "Clients reach the gateway's port 8443 by the Service's port 443. The Service does not publish it, or maps it to another port; istiod then gives the gateway no listener there.",
 				Shows: []Shown{
@@ -225,7 +225,7 @@ func lookGatewaySelector(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("Gateway %s selects %s, and no pod has these labels", door.Name(), labels.Set(wanted)),
 		f.patchSelector(door), evidence("Gateway "+door.Name(), "spec.selector", labels.Set(wanted).String()),
-		evidence("Pod "+objectName(some), "metadata.labels", "istio="+some.Labels["istio"]+", app="+some.Labels["app"]))
+		evidence("Pod "+objectName(some), "metadata.labels", "istio="+some.Labels["istio"]+", app="+some.Labels["app"])).as(breaks(NoServer, everywhere))
 }
 
 func (f *Facts) patchSelector(door *gateway.FrontDoor) Fix {

@@ -12,7 +12,7 @@ import (
 func loginObjectChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT703", Title: "the auth proxy is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{NoAuthorizer, LoginDown, UpstreamDown}, Needs: []string{"KFT704"}, Reads: StageCluster, Look: lookProxy703,
+			Code: "KFT703", Title: "the auth proxy is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{NoAuthorizer, LoginDown, UpstreamDown}, Needs: []string{"KFT704"}, Look: lookProxy703,
 			Page: Page{
 				Means: "The gateway asks the auth proxy about every request, and no pod of it answers. The gateway then refuses with an empty page.",
 				Shows: []Shown{
@@ -89,7 +89,11 @@ func lookProxy703(_ context.Context, f *Facts) Result {
 	if f.Objects.customPolicy() == nil && !f.Objects.hasAuthnFilter() {
 		return skipped("nothing is sent to an auth proxy")
 	}
-	return f.lookDown(f.Objects.Proxy)
+	return f.lookDown(f.Objects.Proxy).as(func(x *Finding) {
+		if f.Objects.Proxy.isDown() && f.Objects.asksProxy() {
+			breaks(NoAuthorizer, everywhere)(x)
+		}
+	})
 }
 
 func lookDex(_ context.Context, f *Facts) Result {
@@ -99,7 +103,19 @@ func lookDex(_ context.Context, f *Facts) Result {
 	if !f.Objects.Dex.Exists() {
 		return skipped("no Dex is installed")
 	}
-	return f.lookDown(f.Objects.Dex)
+	return f.lookDown(f.Objects.Dex).as(func(x *Finding) {
+		settings := f.Objects.Login.Proxy
+		elsewhere := settings.OK() && settings.Value.Issuer != "" && !strings.Contains(settings.Value.Issuer, "dex")
+		if f.Objects.Dex.isDown() && !elsewhere {
+			breaks(DexDown, toLogIn)(x)
+		}
+	})
+}
+
+// isDown tells that a part has pods and none of them is ready, or is scaled to
+// nothing. One of which no pod is found may have pods of other labels.
+func (p Part) isDown() bool {
+	return len(p.Pods.Value) > 0 && p.ready() == 0 || p.Workload != nil && p.Workload.Replicas == 0
 }
 
 // lookDown tells whether no pod of a part takes traffic.

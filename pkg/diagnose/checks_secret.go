@@ -14,6 +14,10 @@ import (
 // noCertificate are the symptoms of a gateway that has no certificate to serve.
 var noCertificate = []Symptom{HandshakeCut, NoAnswer, PortRefused}
 
+// leavesNone marks a finding that leaves the gateway without a certificate, or with
+// the last one that it had until it starts anew.
+var leavesNone = breaks(HandshakeCut, overTLS)
+
 func secretChecks() []Check {
 	return []Check{
 		{
@@ -145,7 +149,7 @@ func lookCrossNamespace(_ context.Context, f *Facts) Result {
 	}
 	owner := f.Objects.ownerOf(server)
 	return found(fmt.Sprintf("credentialName %s asks for a Secret of namespace %s; the gateway pods are in %s", server.CredentialName, name.Namespace, pods),
-		f.healSecret("a certificate of ours beside the gateway pods"), serverEvidence(owner, server.Name, "tls.credentialName", server.CredentialName))
+		f.healSecret("a certificate of ours beside the gateway pods"), serverEvidence(owner, server.Name, "tls.credentialName", server.CredentialName)).as(leavesNone)
 }
 
 // healSecret makes a new certificate by setup: where the server is somebody
@@ -166,8 +170,11 @@ func lookWrongNamespace(_ context.Context, f *Facts) Result {
 	if why != nil {
 		return *why
 	}
-	if !f.Objects.secret(name).Absent() {
-		return skipped("the Secret is where it belongs, or may not be read")
+	switch secret := f.Objects.secret(name); {
+	case secret.OK():
+		return skipped("the Secret is where it belongs")
+	case !secret.Absent():
+		return unknown(secret.Err)
 	}
 	beside := types.NamespacedName{Namespace: f.Objects.Name.Namespace, Name: name.Name}
 	if s := f.Objects.secret(beside); !s.OK() {
@@ -175,7 +182,7 @@ func lookWrongNamespace(_ context.Context, f *Facts) Result {
 	}
 	copyIt := fmt.Sprintf("kubectl -n %s get secret %s -o json | jq 'del(.metadata.namespace,.metadata.uid,.metadata.resourceVersion,.metadata.ownerReferences)' | kubectl -n %s create -f -", beside.Namespace, beside.Name, name.Namespace)
 	return found(fmt.Sprintf("Secret %s lies in namespace %s, and the gateway looks for it in %s", name.Name, beside.Namespace, name.Namespace),
-		runs("copies it to where the gateway looks", copyIt), evidence("Secret "+beside.String(), "", "is there"), evidence("Secret "+name.String(), "", "is not there"))
+		runs("copies it to where the gateway looks", copyIt), evidence("Secret "+beside.String(), "", "is there"), evidence("Secret "+name.String(), "", "is not there")).as(leavesNone)
 }
 
 func lookMissingSecret(_ context.Context, f *Facts) Result {
@@ -191,7 +198,7 @@ func lookMissingSecret(_ context.Context, f *Facts) Result {
 		return unknown(secret.Err)
 	}
 	return found("there is no Secret "+name.String()+", from which the HTTPS server takes its certificate", f.healSecret("makes the certificate"),
-		serverEvidence(f.Objects.ownerOf(server), server.Name, "tls.credentialName", server.CredentialName), evidence("Secret "+name.String(), "", "is not there"))
+		serverEvidence(f.Objects.ownerOf(server), server.Name, "tls.credentialName", server.CredentialName), evidence("Secret "+name.String(), "", "is not there")).as(leavesNone)
 }
 
 func lookFields(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -199,7 +206,7 @@ func lookFields(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed(s.CertificateField + " and " + s.KeyField)
 	}
 	return found(fmt.Sprintf("Secret %s has neither tls.crt and tls.key nor cert and key", name), f.healSecret("a certificate that the gateway can read"),
-		evidence("Secret "+name.String(), "type", string(s.Type)), evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", ")))
+		evidence("Secret "+name.String(), "type", string(s.Type)), evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", "))).as(leavesNone)
 }
 
 func lookEmpty(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -207,7 +214,7 @@ func lookEmpty(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed("both fields hold something")
 	}
 	return found(fmt.Sprintf("%s or %s of Secret %s is empty", s.CertificateField, s.KeyField, name), f.healSecret("a certificate that the gateway can serve"),
-		evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", ")))
+		evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", "))).as(leavesNone)
 }
 
 func lookUnreadable(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -228,7 +235,7 @@ func lookUnreadable(f *Facts, name types.NamespacedName, s *SecretFacts) Result 
 	if errors.Is(s.KeyErr, errEncrypted) {
 		cause = "the key of Secret " + name.String() + " is encrypted"
 	}
-	return found(cause, f.healSecret("a certificate that the gateway can read"), ev...)
+	return found(cause, f.healSecret("a certificate that the gateway can read"), ev...).as(leavesNone)
 }
 
 func lookMismatch(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -239,7 +246,7 @@ func lookMismatch(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed("they are of one pair")
 	}
 	return found(fmt.Sprintf("%s of Secret %s is not the key of its certificate", s.KeyField, name), f.healSecret("a pair that fits"),
-		evidence("Secret "+name.String(), s.CertificateField, s.Chain[0].Subject.String()), evidence("Secret "+name.String(), s.KeyField, "is of another certificate"))
+		evidence("Secret "+name.String(), s.CertificateField, s.Chain[0].Subject.String()), evidence("Secret "+name.String(), s.KeyField, "is of another certificate")).as(leavesNone)
 }
 
 // lookCertManager says so where cert-manager keeps the Secret that is missing or

@@ -165,12 +165,17 @@ func lookSharedPort(_ context.Context, f *Facts) Result {
 			}
 		}
 	}
+	wanted, _ := f.Objects.httpsServer(f.Aim.Host)
 	for _, object := range door.Gateways() {
 		for _, s := range gateway.Servers(object) {
 			if s.IsTLS() && plain[s.Number] != "" {
 				return found(fmt.Sprintf("port %d is an HTTP server's and an HTTPS server's at once", s.Number),
 					f.edit(object, fmt.Sprintf("give one of the servers on port %d a port of its own", s.Number)),
-					evidence(plain[s.Number], "port", itoa(int(s.Number))), serverEvidence(object, s.Name, "port.number", itoa(int(s.Number))))
+					evidence(plain[s.Number], "port", itoa(int(s.Number))), serverEvidence(object, s.Name, "port.number", itoa(int(s.Number)))).as(func(x *Finding) {
+					if s.Number == wanted.Number && f.Objects.firstOn(s.Number).IsHTTP() {
+						breaks(AnswersPlain, overTLS)(x)
+					}
+				})
 			}
 		}
 	}
@@ -213,7 +218,11 @@ func lookRival(_ context.Context, f *Facts) Result {
 			f.edit(rival.object, "give that server hosts of its own, or another port"),
 			serverEvidence(rival.object, rival.server.Name, "hosts", strings.Join(rival.server.Hosts, ", ")),
 			serverEvidence(owner, wanted.Name, "hosts", strings.Join(wanted.Hosts, ", ")),
-			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String()))
+			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String())).as(func(x *Finding) {
+			if takesPlace(rival.server, wanted) {
+				breaks(NoServer, overTLS)(x)
+			}
+		})
 	}
 	return passed("no other Gateway takes its place")
 }

@@ -79,9 +79,16 @@ func lookMode(_ context.Context, f *Facts) Result {
 		if server.Mode == "OPTIONAL_MUTUAL" && !f.sees(HandshakeCut, NoAnswer, PortRefused) {
 			return passed("a client certificate is optional")
 		}
+		if f.blind() {
+			return found("the server wants a certificate of every client (tls.mode "+server.Mode+"), and Kubeflow's clients have none", fix, ev).as(breaks(WantsClient, overTLS))
+		}
 		return found("the server shall check client certificates (tls.mode "+server.Mode+"), and there is no CA to check them by", fix, ev)
 	case "PASSTHROUGH", "AUTO_PASSTHROUGH":
-		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev)
+		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev).as(func(x *Finding) {
+			if !f.Objects.routesTLS() {
+				breaks(HandshakeCut, overTLS)(x)
+			}
+		})
 	case "SIMPLE":
 		if server.CredentialName == "" {
 			return found("the server names no Secret (credentialName), and takes its certificate from files of the pod",
@@ -114,7 +121,7 @@ func lookHosts(_ context.Context, f *Facts) Result {
 	}
 	fix := f.patchServer(owner, server, "hosts", `["*"]`, text)
 	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", orNone(server.Hosts), f.Aim.Host), fix,
-		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts)))
+		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts))).as(breaks(HandshakeCut, overTLS))
 }
 
 func lookPlainHosts(_ context.Context, f *Facts) Result {
@@ -138,7 +145,7 @@ func lookPlainHosts(_ context.Context, f *Facts) Result {
 		return skipped("the Gateway has no plain HTTP server")
 	}
 	return found(fmt.Sprintf("the plain HTTP server of Gateway %s admits %s alone, and was asked for %s", door.Name(), strings.Join(hosts, ", "), f.Aim.Host),
-		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", ")))
+		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", "))).as(breaks(Denied, overPlain))
 }
 
 func lookRedirect(_ context.Context, f *Facts) Result {

@@ -39,14 +39,14 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, NoAnswer, PortRefused, Untrusted, Expired) && len(f.Objects.httpsServers()) > 0 {
 		f.Objects.Certificates = certificates(ctx, o.Cluster, f.Objects)
 	}
-	if f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) {
+	if f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) || f.blind() && f.tlsCounts() {
 		f.Objects.GatewayReadsSecrets = gatewayReadsSecrets(ctx, o.Cluster, f.Objects)
 	}
 }
 
 // findWorkloads looks for what makes pods that are not there.
 func (o *Objects) findWorkloads(ctx context.Context, c *cluster.Cluster) {
-	for _, p := range []*Part{&o.Proxy, &o.Dex, &o.Pipelines} {
+	for _, p := range []*Part{&o.Proxy, &o.Dex, &o.Pipelines, &o.PipelinesUI} {
 		if p.Service.OK() && p.Service.Value != nil && p.Pods.OK() && len(p.Pods.Value) == 0 {
 			p.Workload = workload(ctx, c, p.Namespace, p.Service.Value.Spec.Selector)
 		}

@@ -253,7 +253,7 @@ func (e *Excerpt) takeCore(o *Objects) {
 	e.unread("the ingress Service", o.Ingress.Err)
 	e.takePods(o.Pods.Value)
 	e.unread("the gateway pods", o.Pods.Err)
-	for _, part := range []Part{o.Proxy, o.Dex, o.Pipelines} {
+	for _, part := range []Part{o.Proxy, o.Dex, o.Pipelines, o.PipelinesUI} {
 		if part.Name == "" {
 			continue
 		}

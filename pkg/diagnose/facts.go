@@ -132,8 +132,9 @@ type Objects struct {
 	Login      LoginFacts
 	// Profiles are the owners of Kubeflow's profiles; read only with a session.
 	Profiles Known[[]string]
-	// Pipelines is the pipelines API; read only where it is asked for.
-	Pipelines Part
+	// Pipelines is the pipelines API, and PipelinesUI their pages' server, which
+	// stands before it at /pipeline; read only where they are asked for.
+	Pipelines, PipelinesUI Part
 	// MayForward tells whether the user may open tunnels; asked only where one failed.
 	MayForward Known[bool]
 	// GatewayReadsSecrets tells whether the gateway's account may; asked only where

@@ -136,6 +136,7 @@ func (r reader) objects() *Objects {
 	}
 	if r.options.aim().wantsSession() {
 		group.Go(func() { o.Pipelines = r.part("kubeflow", "ml-pipeline", "app=ml-pipeline") })
+		group.Go(func() { o.PipelinesUI = r.part("kubeflow", "ml-pipeline-ui", "app=ml-pipeline-ui") })
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()

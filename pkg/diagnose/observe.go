@@ -275,11 +275,8 @@ func (f *Facts) meaning(r *Road, a *Answer) (symptom Symptom, failure bool) {
 // isKubeflow tells answers of Kubeflow's own: the health of the pipelines, and
 // the dashboard.
 func isKubeflow(a *Answer) bool {
-	return a.isHealth() || session.IsDashboard(a.Status, a.Header, a.Body)
+	return session.IsHealth(a.Status, a.Header, a.Body) || session.IsDashboard(a.Status, a.Header, a.Body)
 }
-
-// isHealth tells the pipelines' answer to a health check.
-func (a *Answer) isHealth() bool { return session.IsHealth(a.Status, a.Header, a.Body) }
 
 // loginIsMeant tells that parts of a login are installed: then a Kubeflow that
 // answers without one stands open.

@@ -87,7 +87,7 @@ func (f *Facts) observeSession(add func(Sighting)) {
 		return
 	}
 	switch {
-	case health.isHealth(): // the dashboard's page is not the pipelines
+	case isKubeflow(health) && health.isType("application/json"): // the dashboard's page is not the pipelines
 		return
 	case health.Wall == session.ToHTTPS:
 		tell(ToHTTPS, health)
