@@ -17,7 +17,6 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/diagnose"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
-	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
 
 // diagnoseOptions are what `diagnose` was asked for.
@@ -158,9 +157,7 @@ func (o *diagnoseOptions) run(ctx context.Context) error {
 	}
 	defer done()
 	for {
-		step := o.factory.UI.Step("Look at this computer, the cluster and the wire")
-		d, err := diagnose.Run(ctx, options, o.watcher())
-		step.Clear()
+		d, err := o.diagnose(ctx, options)
 		if err != nil {
 			return err
 		}
@@ -177,26 +174,6 @@ func (o *diagnoseOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// watcher tells with -v how each check ended, as it ends; nil without.
-func (o *diagnoseOptions) watcher() diagnose.Observer {
-	if o.factory.Verbosity == 0 {
-		return nil
-	}
-	return checkTrace{o.factory.UI}
-}
-
-// checkTrace writes a line a check.
-type checkTrace struct{ ui *ui.UI }
-
-// Checked implements diagnose.Observer.
-func (t checkTrace) Checked(check diagnose.Check, result diagnose.Result) {
-	detail := result.Detail
-	if result.Finding != nil {
-		detail = result.Finding.Cause
-	}
-	t.ui.Note("%s %s (%s): %s", check.Code, result.Status, check.Title, detail)
 }
 
 // watchPace is how often --watch looks again.

@@ -75,7 +75,7 @@ func (o *diagnoseOptions) look(ctx context.Context, address *url.URL) (*diagnose
 	if options.Cluster == nil && address == nil && o.address == "" {
 		return nil, nil
 	}
-	return diagnose.Run(ctx, options, o.watcher())
+	return o.diagnose(ctx, options)
 }
 
 func (o *diagnoseOptions) printText(report textReport) {

@@ -120,6 +120,7 @@ func kubeflowObjects() *Objects {
 			SameID: ok(true), SameSecret: ok(true), ShippedPassword: ok(false), ShippedCookieSecret: ok(false),
 		},
 		Pipelines:           part("kubeflow", "ml-pipeline"),
+		PipelinesUI:         part("kubeflow", "ml-pipeline-ui"),
 		MayForward:          ok(true),
 		GatewayReadsSecrets: ok(true),
 	}

@@ -202,7 +202,7 @@ func (f *Facts) lookBy(code string) Result {
 	f.complete()
 	for _, c := range Checks() {
 		if c.Code == code {
-			return run(context.Background(), c, f, map[string]Status{})
+			return run(context.Background(), c, f)
 		}
 	}
 	return Result{Status: "no such check"}
@@ -211,7 +211,9 @@ func (f *Facts) lookBy(code string) Result {
 // judged is what all checks make of the facts.
 func (f *Facts) judged() (judged, []outcome) {
 	f.complete()
-	outcomes := look(context.Background(), f, Options{}, nil)
+	r := newRound(f, nil, nil)
+	r.look(context.Background(), StageWire)
+	outcomes := r.outcomes()
 	return judge(outcomes, f.Seen), outcomes
 }
 

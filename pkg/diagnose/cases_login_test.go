@@ -293,10 +293,10 @@ func sessionExamples() []example {
 		finds("KFT805", "denies the session's user", given(whole, rbacDenied)),
 		clears("KFT805", Skipped, allSay(rbacDenied), given(whole, rbacDenied)), // so is everybody
 		finds("KFT901", "does not answer behind the login", given(whole, noHealthy)),
-		finds("KFT901", "does not answer behind the login", given(whole, upstream), func(f *Facts) { f.Objects.Pipelines.Pods.Value = nil }),
+		finds("KFT901", "does not answer behind the login", given(whole, upstream), scaledToNothing(thePipelines)),
 		finds("KFT901", "no pod of kubeflow/ml-pipeline", func(f *Facts) {
 			f.Aim.Expect = ExpectPipelines
-			f.Objects.Pipelines.Pods.Value = nil
+			scaledToNothing(thePipelines)(f)
 		}),
 		clears("KFT901", Passed, given(whole, well)),
 		finds("KFT904", "see no user", func(f *Facts) {

@@ -10,10 +10,7 @@
 // Nothing is changed, and no login is opened.
 package diagnose
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Layer is a stretch of the road, from the user outwards to Kubeflow.
 type Layer string
@@ -75,9 +72,10 @@ type Check struct {
 	// Needs are codes of checks that must not have found anything: behind a
 	// missing Secret nobody looks for its key.
 	Needs []string
-	// Limit bounds a check that asks for more than the facts; zero is for the pure ones.
-	Limit time.Duration
-	// Look judges the facts.
+	// Reads is what Look judges by: it looks as soon as that is there. "" is
+	// everything, which is never wrong and comes last.
+	Reads Stage
+	// Look judges the facts. It asks nobody and waits for nothing.
 	Look func(ctx context.Context, f *Facts) Result
 	// Page explains the finding to people; see Explain.
 	Page Page

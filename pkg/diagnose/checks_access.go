@@ -11,7 +11,7 @@ import (
 func accessChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT201", Title: "no cluster is named", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoKubeconfig}, Look: lookKubeconfig,
+			Code: "KFT201", Title: "no cluster is named", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoKubeconfig}, Reads: StageComputer, Look: lookKubeconfig,
 			Page: Page{
 				Means: "kubectl's settings (the kubeconfig) name no cluster, or not the context that was asked for.",
 				Shows: []Shown{{"kubectl", "error: current-context is not set", "not checked"}},
@@ -19,7 +19,7 @@ func accessChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT202", Title: "the API server does not answer", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoAPIServer}, Look: lookAPIServer,
+			Code: "KFT202", Title: "the API server does not answer", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoAPIServer}, Reads: StageCluster, Look: lookAPIServer,
 			Page: Page{
 				Means: "The cluster's API server cannot be reached, or something else answers at its address: a VPN that is off, a cluster that was deleted, a certificate that the kubeconfig does not trust.",
 				Shows: []Shown{{"kubectl", "The connection to the server HOST was refused - did you specify the right host or port?", "not checked"}},
@@ -27,7 +27,7 @@ func accessChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT203", Title: "the API server does not take the kubeconfig's credentials", Layer: LayerAccess, Severity: Error, Causes: []Symptom{APIRefuses}, Look: lookCredentials,
+			Code: "KFT203", Title: "the API server does not take the kubeconfig's credentials", Layer: LayerAccess, Severity: Error, Causes: []Symptom{APIRefuses}, Reads: StageCluster, Look: lookCredentials,
 			Page: Page{
 				Means: "The credentials in the kubeconfig have expired, or the program that makes them failed. This is the login at the cluster, not at Kubeflow.",
 				Shows: []Shown{{"kubectl", "error: You must be logged in to the server (Unauthorized)", "measured with kubectl 1.37"}},
@@ -43,14 +43,14 @@ func accessChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT206", Title: "the cluster has no Istio", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor}, Look: lookIstio,
+			Code: "KFT206", Title: "the cluster has no Istio", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor}, Reads: StageCluster, Look: lookIstio,
 			Page: Page{
 				Means: "Kubeflow's front door is a gateway of Istio, and this cluster does not serve Istio's API: most often it is another cluster than was meant.",
 				Heals: "Check the context: kubectl config current-context",
 			},
 		},
 		{
-			Code: "KFT207", Title: "the cluster has no Gateway of a Kubeflow", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor, NoServer, PortRefused, HandshakeCut, Denied, NoRoute}, Needs: []string{"KFT206"}, Look: lookGateway,
+			Code: "KFT207", Title: "the cluster has no Gateway of a Kubeflow", Layer: LayerAccess, Severity: Error, Causes: []Symptom{NoFrontDoor, NoServer, PortRefused, HandshakeCut, Denied, NoRoute}, Needs: []string{"KFT206"}, Reads: StageCluster, Look: lookGateway,
 			Page: Page{
 				Means: "Every part of Kubeflow names the Gateway kubeflow/kubeflow-gateway as its entrance. It is not there: Kubeflow is not installed, or under another name.",
 				Heals: "See the Gateways there are: kubectl get gateways.networking.istio.io -A; name another one by --gateway.",

@@ -38,7 +38,7 @@ func computerChecks() []Check {
 		},
 		{
 			Code: "KFT104", Title: "a variable names roots that cannot be read", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{Misconfigured}, Look: lookBundles,
+			Causes: []Symptom{Misconfigured}, Reads: StageComputer, Look: lookBundles,
 			Page: Page{
 				Means: "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and NODE_EXTRA_CA_CERTS name a file with the certificates that a program trusts. Where the file is missing or holds none, the program fails, or trusts nobody.",
 				Shows: []Shown{
@@ -201,7 +201,7 @@ func givenChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT112", Title: "the CA file cannot be used", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{Untrusted, Misconfigured}, Look: lookCAFile,
+			Causes: []Symptom{Untrusted, Misconfigured}, Reads: StageComputer, Look: lookCAFile,
 			Page: Page{
 				Means: "A CA file holds the certificate of whom a client shall trust, as text between BEGIN CERTIFICATE and END CERTIFICATE. The one that was given is missing, or holds something else.",
 				Shows: []Shown{{"curl", "curl: (77) error setting certificate file: FILE", "measured with curl 7.88"}},
@@ -218,7 +218,7 @@ func givenChecks() []Check {
 		},
 		{
 			Code: "KFT111", Title: "the address is not one of Kubeflow's API", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{PipelinesOther, OtherAnswer, NotLoggedIn}, Look: lookAddress,
+			Causes: []Symptom{PipelinesOther, OtherAnswer, NotLoggedIn}, Reads: StageComputer, Look: lookAddress,
 			Page: Page{
 				Means: "Kubeflow's pages show the pipelines under /_/pipeline; programs find their API under /pipeline.",
 				Shows: []Shown{{"kfp", "Cannot POST /_/pipeline/apis/v2beta1/…", "an issue of kubeflow/pipelines (4754)"}},
@@ -227,7 +227,7 @@ func givenChecks() []Check {
 		},
 		{
 			Code: "KFT110", Title: ".netrc adds credentials that pass by the login", Layer: LayerComputer, Severity: Error,
-			Causes: []Symptom{Denied}, Look: lookNetrc,
+			Causes: []Symptom{Denied}, Reads: StageComputer, Look: lookNetrc,
 			Page: Page{
 				Means: "curl -n and Python requests take login and password for a host from ~/.netrc and send them in the Authorization header. Kubeflow's gateway takes a request with that header past the login, finds no token in it, and refuses.",
 				Shows: []Shown{{"curl, Python requests", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -259,6 +259,10 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "", f.Computer.CookieError.Error())).as(itself(Misconfigured))
 	}
 	names := strings.Join(f.Computer.CookieNames, ", ")
+	if f.blind() && f.lacksSession() {
+		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
+			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(itself(Misconfigured))
+	}
 	if f.sees(SessionRefused) && !slices.ContainsFunc(f.Computer.CookieNames, session.IsSessionCookie) {
 		return found(fmt.Sprintf("%s holds no session of Kubeflow's, only %s", f.Computer.CookieFile, names),
 			locally("a new session", f.program()+" cookie -o netscape > cookies.txt"), evidence(f.Computer.CookieFile, "cookies", names)).as(func(x *Finding) { x.causes = []Symptom{SessionRefused} })
@@ -268,6 +272,15 @@ func lookCookieFile(_ context.Context, f *Facts) Result {
 			locally("the cookie with its name, as a Cookie header has it", f.program()+" cookie -o header > cookie"), evidence(f.Computer.CookieFile, "name", "none")).as(onlyWarning).as(itself(Misconfigured))
 	}
 	return passed("it holds " + names)
+}
+
+// lacksSession tells that no cookie of the file has the name that the auth proxy's
+// settings give to sessions, nor a usual one.
+func (f *Facts) lacksSession() bool {
+	settings := f.Objects.Login.Proxy
+	return settings.OK() && settings.Value.CookieName != "" && !slices.ContainsFunc(f.Computer.CookieNames, func(name string) bool {
+		return session.IsSessionCookie(name) || strings.HasPrefix(name, settings.Value.CookieName)
+	})
 }
 
 func lookAddress(_ context.Context, f *Facts) Result {

@@ -3,6 +3,8 @@ package diagnose
 import (
 	"context"
 	"fmt"
+
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 func controlChecks() []Check {
@@ -18,7 +20,7 @@ func controlChecks() []Check {
 		},
 		{
 			Code: "KFT320", Title: "istiod is not running", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer, BadToken, NoServer}, Look: lookIstiod,
+			Causes: []Symptom{HandshakeCut, NoAnswer, PortRefused, PodsDiffer, BadToken, NoServer}, Reads: StageCluster, Look: lookIstiod,
 			Page: Page{
 				Means: "istiod programs the gateway. Without it the gateway goes on with what it knew last: new certificates, servers and routes do not reach it, and new gateway pods know nothing. Its webhook also refuses every change of a Gateway then.",
 				Shows: []Shown{{"kubectl", `failed calling webhook "rev.validation.istio.io": … connection refused`, "measured with Istio 1.31-dev"}},
@@ -35,7 +37,7 @@ func lookGatewayRights(_ context.Context, f *Facts) Result {
 	if len(f.Objects.httpsServers()) == 0 {
 		return skipped("there is no HTTPS server")
 	}
-	if !f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) {
+	if !f.blind() && !f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) {
 		return skipped("a certificate is served")
 	}
 	may := f.Objects.GatewayReadsSecrets
@@ -73,7 +75,7 @@ func lookIstiod(_ context.Context, f *Facts) Result {
 			continue
 		}
 		seen++
-		if isReady(pod) {
+		if portforward.IsReady(pod) {
 			return passed("Pod " + objectName(pod) + " is ready")
 		}
 	}

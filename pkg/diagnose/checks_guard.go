@@ -24,21 +24,21 @@ const (
 func guardChecks() []Check {
 	return []Check{
 		{
-			Code: "KFT715", Title: "the login's filter names a filter that this Istio does not know", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookOldFilter,
+			Code: "KFT715", Title: "the login's filter names a filter that this Istio does not know", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Reads: StageCluster, Look: lookOldFilter,
 			Page: Page{
 				Means: "Kubeflow 1.3 to 1.8 puts its login in front by an EnvoyFilter that names Envoy's connection manager. Its old name (envoy.http_connection_manager) matches nothing in an Istio of today: the filter is dropped without an error, and everybody gets in.",
 				Heals: "Write envoy.filters.network.http_connection_manager in its place.",
 			},
 		},
 		{
-			Code: "KFT716", Title: "the login's policies are scoped to a port", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Look: lookScopedPolicies,
+			Code: "KFT716", Title: "the login's policies are scoped to a port", Layer: LayerLogin, Severity: Critical, Causes: unguarded, Reads: StageCluster, Look: lookScopedPolicies,
 			Page: Page{
 				Means: "The policies that send requests to the login name ports. A request on another port, such as the HTTPS one, is none of theirs: everybody gets in there.",
 				Heals: "Take ports out of the policies' rules.",
 			},
 		},
 		{
-			Code: "KFT717", Title: "the login's policies are missing", Layer: LayerLogin, Severity: Critical, Causes: append([]Symptom{BadToken}, unguarded...), Needs: []string{"KFT715", "KFT716"}, Look: lookMissingPolicies,
+			Code: "KFT717", Title: "the login's policies are missing", Layer: LayerLogin, Severity: Critical, Causes: append([]Symptom{BadToken}, unguarded...), Needs: []string{"KFT715", "KFT716"}, Reads: StageCluster, Look: lookMissingPolicies,
 			Page: Page{
 				Means: "The auth proxy is installed, and nothing sends requests to it: the AuthorizationPolicies (or the EnvoyFilter) that do are gone, or select other pods. Everybody gets in.",
 				Heals: "Apply the part of Kubeflow's manifests again that makes them (common/oauth2-proxy).",
@@ -53,7 +53,7 @@ func guardChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT704", Title: "the Service of the auth proxy is missing", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, LoginDown, NoAuthorizer, UpstreamDown}, Needs: []string{"KFT717"}, Look: lookProxyService,
+			Code: "KFT704", Title: "the Service of the auth proxy is missing", Layer: LayerLogin, Severity: Error, Causes: []Symptom{Denied, LoginDown, NoAuthorizer, UpstreamDown}, Needs: []string{"KFT717"}, Reads: StageCluster, Look: lookProxyService,
 			Page: Page{
 				Means: "The login's policy sends requests to the Service oauth2-proxy/oauth2-proxy. It is not there, and the gateway denies every request.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -100,7 +100,7 @@ func lookScopedPolicies(_ context.Context, f *Facts) Result {
 				if ports := stringsIn(operation, "ports"); len(ports) > 0 {
 					return found(fmt.Sprintf("AuthorizationPolicy %s guards port %s alone", objectName(policy), strings.Join(ports, ", ")),
 						f.edit(policy, "take ports out of its rules: it then guards every port"),
-						evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].to[].operation.ports", strings.Join(ports, ", ")))
+						evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].to[].operation.ports", strings.Join(ports, ", "))).as(f.opens)
 				}
 			}
 		}
@@ -125,12 +125,12 @@ func lookMissingPolicies(_ context.Context, f *Facts) Result {
 			return passed("an EnvoyFilter asks the AuthService")
 		}
 		return found("no EnvoyFilter asks the AuthService: the login guards nothing",
-			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz"))
+			byAdmin("apply Kubeflow's EnvoyFilter istio-system/authn-filter again"), evidence("EnvoyFilters of istio-system", "", "none with ext_authz")).as(f.opens)
 	}
 	if policy := o.customPolicy(); policy != nil && passesHeaders(policy) && !o.asksForTokens() {
 		return found("requests with any Authorization header are sent past oauth2-proxy, and no policy asks them for a token: a header opens the door",
 			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway-require-jwt of Kubeflow's manifests again"),
-			evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].when", "request.headers[authorization] notValues *"), evidence("AuthorizationPolicies of istio-system", "notRequestPrincipals", "none"))
+			evidence("AuthorizationPolicy "+objectName(policy), "spec.rules[].when", "request.headers[authorization] notValues *"), evidence("AuthorizationPolicies of istio-system", "notRequestPrincipals", "none")).as(f.opens)
 	}
 	if o.customPolicy() != nil || o.hasAuthnFilter() {
 		return passed("requests are sent to " + o.Proxy.Name)
@@ -144,7 +144,7 @@ func lookMissingPolicies(_ context.Context, f *Facts) Result {
 	}
 	return found("no AuthorizationPolicy of the gateway pods sends requests to oauth2-proxy: the login guards nothing",
 		byAdmin("apply the policies of Kubeflow's manifests again (common/oauth2-proxy): istio-ingressgateway-oauth2-proxy and istio-ingressgateway-require-jwt"),
-		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods"))
+		evidence("AuthorizationPolicies of istio-system", "action CUSTOM", "none that selects the gateway pods")).as(f.opens)
 }
 
 func lookProvider(_ context.Context, f *Facts) Result {
@@ -175,7 +175,11 @@ func lookProvider(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("AuthorizationPolicy %s names the provider %q, which the mesh does not know", objectName(policy), name),
 		byAdmin("add the provider to extensionProviders in the mesh's ConfigMap, as Kubeflow's manifests have it", fmt.Sprintf("kubectl -n %s edit configmap %s", quoted(f.Objects.Mesh.Value.Namespace), quoted(f.Objects.Mesh.Value.Name))),
-		evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name))
+		evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name)).as(func(x *Finding) {
+		if f.Objects.meshIsDefault() {
+			breaks(Denied, everywhere)(x)
+		}
+	})
 }
 
 func lookProxyService(_ context.Context, f *Facts) Result {
@@ -192,5 +196,9 @@ func lookProxyService(_ context.Context, f *Facts) Result {
 	}
 	name := o.Proxy.Namespace + "/" + o.Proxy.Name
 	return found("there is no Service "+name+", to which the gateway sends every request first",
-		byAdmin("apply the part of Kubeflow's manifests again that makes it (common/oauth2-proxy)"), evidence("Service "+name, "", "is not there"))
+		byAdmin("apply the part of Kubeflow's manifests again that makes it (common/oauth2-proxy)"), evidence("Service "+name, "", "is not there")).as(func(x *Finding) {
+		if o.asksProxy() {
+			breaks(Denied, everywhere)(x)
+		}
+	})
 }

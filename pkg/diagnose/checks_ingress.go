@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 // unreached are the symptoms of gateway pods that nothing leads to.
@@ -20,7 +21,7 @@ func ingressChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT318", Title: "the ingress Service does not exist", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Look: lookService,
+			Causes: unreached, Reads: StageCluster, Look: lookService,
 			Page: Page{
 				Means: "Kubeflow's gateway pods stand behind the Service istio-system/istio-ingressgateway. It is not there.",
 				Shows: []Shown{{"kubectl port-forward", `Error from server (NotFound): services "istio-ingressgateway" not found`, "measured with kubectl 1.37"}},
@@ -29,7 +30,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT317", Title: "the ingress Service selects no gateway pod", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Look: lookServiceSelector,
+			Causes: unreached, Reads: StageCluster, Look: lookServiceSelector,
 			Page: Page{
 				Means: "A Service leads to the pods whose labels it names. This one names labels that no gateway pod has.",
 				Heals: "Correct spec.selector of the Service (app: istio-ingressgateway, istio: ingressgateway).",
@@ -37,7 +38,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT315", Title: "no gateway pod is ready", Layer: LayerObjects, Severity: Error,
-			Causes: unreached, Needs: []string{"KFT317"}, Look: lookPods,
+			Causes: unreached, Needs: []string{"KFT317"}, Reads: StageCluster, Look: lookPods,
 			Page: Page{
 				Means: "The gateway is a program in pods, and none of them is there or takes traffic.",
 				Shows: []Shown{{"kubectl port-forward", "error: unable to forward port because pod is not running. Current status=Pending", "an issue of kubeflow/manifests"}},
@@ -46,7 +47,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT314", Title: "the Gateway selects no pod", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{PortRefused, HandshakeCut, Denied, NoRoute, NoServer}, Look: lookGatewaySelector,
+			Causes: []Symptom{PortRefused, HandshakeCut, Denied, NoRoute, NoServer}, Reads: StageCluster, Look: lookGatewaySelector,
 			Page: Page{
 				Means: "A Gateway object programs the pods whose labels it names. It names labels that no pod has, so that nothing listens and nothing is routed.",
 				Shows: []Shown{{"istioctl analyze", `IST0101 Referenced selector not found: "istio=ingressgateway"`, "read in Istio's source"}},
@@ -55,7 +56,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT324", Title: "the Gateway selects pods behind other Services, too", Layer: LayerObjects, Severity: Warning,
-			Causes: nil, Look: lookTooMany,
+			Causes: nil, Reads: StageCluster, Look: lookTooMany,
 			Page: Page{
 				Means: "The Gateway's selector is so wide that other pods get its servers as well.",
 				Heals: "Name a label that the gateway pods alone have.",
@@ -63,7 +64,7 @@ func ingressChecks() []Check {
 		},
 		{
 			Code: "KFT316", Title: "the ingress Service does not lead to the HTTPS port", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{PortRefused, HandshakeCut, NoServer, RefusedHere, AnswersPlain, NoAnswer, AnswersTLS}, Look: lookServicePort,
+			Causes: []Symptom{PortRefused, HandshakeCut, NoServer, RefusedHere, AnswersPlain, NoAnswer, AnswersTLS}, Look: lookHTTPSPort,
 			Page: Page{
 				Means: "Clients reach the gateway's port 8443 by the Service's port 443. The Service does not publish it, or maps it to another port; istiod then gives the gateway no listener there.",
 				Shows: []Shown{
@@ -233,7 +234,7 @@ func lookGatewaySelector(_ context.Context, f *Facts) Result {
 	}
 	return found(fmt.Sprintf("Gateway %s selects %s, and no pod has these labels", door.Name(), labels.Set(wanted)),
 		f.patchSelector(door), evidence("Gateway "+door.Name(), "spec.selector", labels.Set(wanted).String()),
-		evidence("Pod "+objectName(some), "metadata.labels", "istio="+some.Labels["istio"]+", app="+some.Labels["app"]))
+		evidence("Pod "+objectName(some), "metadata.labels", "istio="+some.Labels["istio"]+", app="+some.Labels["app"])).as(breaks(NoServer, everywhere))
 }
 
 func (f *Facts) patchSelector(door *gateway.FrontDoor) Fix {
@@ -259,7 +260,7 @@ func lookTooMany(_ context.Context, f *Facts) Result {
 	}
 	for i := range f.Objects.Pods.Value {
 		pod := &f.Objects.Pods.Value[i]
-		if len(wanted) > 0 && labels.Set(wanted).AsSelector().Matches(labels.Set(pod.Labels)) && !behind[pod.Name] && isReady(pod) && len(behind) > 0 {
+		if len(wanted) > 0 && labels.Set(wanted).AsSelector().Matches(labels.Set(pod.Labels)) && !behind[pod.Name] && portforward.IsReady(pod) && len(behind) > 0 {
 			return found(fmt.Sprintf("Gateway %s programs pod %s, too, which is not behind Service %s", door.Name(), objectName(pod), door.ServiceName()),
 				f.edit(door.Gateway, "name a label that the gateway pods alone have"), evidence("Gateway "+door.Name(), "spec.selector", labels.Set(wanted).String()))
 		}

@@ -23,7 +23,7 @@ func loginObjectChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT705", Title: "Dex is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{DexDown, LoginBreaks}, Needs: nil, Look: lookDex,
+			Code: "KFT705", Title: "Dex is down", Layer: LayerLogin, Severity: Error, Causes: []Symptom{DexDown, LoginBreaks}, Needs: nil, Reads: StageCluster, Look: lookDex,
 			Page: Page{
 				Means: "The sign-in page comes from the auth proxy and looks well; Dex, which asks for the password, does not answer. Sessions that exist go on.",
 				Shows: []Shown{{"browser", "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: remote connection failure", "measured with Envoy 1.40"}},
@@ -47,7 +47,7 @@ func loginObjectChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT709", Title: "Dex and the auth proxy hold different client secrets", Layer: LayerLogin, Severity: Error, Causes: []Symptom{LoginBreaks}, Look: lookClientSecret,
+			Code: "KFT709", Title: "Dex and the auth proxy hold different client secrets", Layer: LayerLogin, Severity: Error, Causes: []Symptom{LoginBreaks}, Reads: StageCluster, Look: lookClientSecret,
 			Page: Page{
 				Means: "The auth proxy proves itself to Dex with a secret. Theirs differ, so that each login ends with an error after the right password.",
 				Shows: []Shown{
@@ -66,14 +66,14 @@ func loginObjectChecks() []Check {
 			},
 		},
 		{
-			Code: "KFT706", Title: "a part of the login was not restarted after its settings changed", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{DexRefuses, BadToken, LoginBreaks}, Look: lookStale,
+			Code: "KFT706", Title: "a part of the login was not restarted after its settings changed", Layer: LayerLogin, Severity: Warning, Causes: []Symptom{DexRefuses, BadToken, LoginBreaks}, Reads: StageCluster, Look: lookStale,
 			Page: Page{
 				Means: "Dex and oauth2-proxy read their settings when they start. Settings that changed later are in force only after a restart.",
 				Heals: "kubectl -n auth rollout restart deployment dex; kubectl -n oauth2-proxy rollout restart deployment oauth2-proxy",
 			},
 		},
 		{
-			Code: "KFT714", Title: "a password or secret that every Kubeflow ships with is in use", Layer: LayerLogin, Severity: Info, Look: lookShipped,
+			Code: "KFT714", Title: "a password or secret that every Kubeflow ships with is in use", Layer: LayerLogin, Severity: Info, Reads: StageCluster, Look: lookShipped,
 			Page: Page{
 				Means: "Kubeflow's manifests come with a user user@example.com, its password and the secret that sessions are signed with. Everybody can read them there, log in, or make a session of anybody.",
 				Heals: "Change both: Secret auth/dex-passwords, and cookie-secret in oauth2-proxy's Secret.",
@@ -89,7 +89,11 @@ func lookProxy703(_ context.Context, f *Facts) Result {
 	if f.Objects.customPolicy() == nil && !f.Objects.hasAuthnFilter() {
 		return skipped("nothing is sent to an auth proxy")
 	}
-	return f.lookDown(f.Objects.Proxy)
+	return f.lookDown(f.Objects.Proxy).as(func(x *Finding) {
+		if f.Objects.Proxy.isDown() && f.Objects.asksProxy() {
+			breaks(NoAuthorizer, everywhere)(x)
+		}
+	})
 }
 
 func lookDex(_ context.Context, f *Facts) Result {
@@ -99,7 +103,19 @@ func lookDex(_ context.Context, f *Facts) Result {
 	if !f.Objects.Dex.Exists() {
 		return skipped("no Dex is installed")
 	}
-	return f.lookDown(f.Objects.Dex)
+	return f.lookDown(f.Objects.Dex).as(func(x *Finding) {
+		settings := f.Objects.Login.Proxy
+		elsewhere := settings.OK() && settings.Value.Issuer != "" && !strings.Contains(settings.Value.Issuer, "dex")
+		if f.Objects.Dex.isDown() && !elsewhere {
+			breaks(DexDown, toLogIn)(x)
+		}
+	})
+}
+
+// isDown tells that a part has pods and none of them is ready, or is scaled to
+// nothing. One of which no pod is found may have pods of other labels.
+func (p Part) isDown() bool {
+	return len(p.Pods.Value) > 0 && p.ready() == 0 || p.Workload != nil && p.Workload.Replicas == 0
 }
 
 // lookDown tells whether no pod of a part takes traffic.

@@ -99,6 +99,9 @@ func dexLook(status int, cause, words string) func(context.Context, *Facts) Resu
 			}
 			return result
 		}
+		if !asked && status == http.StatusBadRequest && f.blind() {
+			return f.lookRedirects(cause)
+		}
 		if !asked {
 			return skipped("Dex was not asked: no auth proxy leads to it")
 		}

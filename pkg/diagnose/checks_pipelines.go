@@ -136,24 +136,40 @@ func lookProfile(user string, owners []string) Result {
 }
 
 func lookPipelines(_ context.Context, f *Facts) Result {
+	down := f.downPipelines()
 	s := f.sighting(PipelinesDown)
-	if s == nil {
-		if f.Objects != nil && f.Aim.wantsSession() && f.Objects.Pipelines.Service.OK() && f.Objects.Pipelines.Pods.OK() && f.Objects.Pipelines.ready() == 0 {
-			if s, _ := f.given(); s != nil && s.Health != nil && isKubeflow(s.Health) {
-				return f.lookDown(f.Objects.Pipelines).as(onlyWarning) // its health is answered all the same
-			}
-			return f.lookDown(f.Objects.Pipelines).as(itself(PipelinesDown))
-		}
+	switch {
+	case s != nil:
+		return f.pipelinesDown(s, down)
+	case down == nil:
 		return passed("it was not seen to be down")
 	}
+	if s, _ := f.given(); s != nil && s.Health != nil && isKubeflow(s.Health) {
+		return f.lookDown(*down).as(onlyWarning) // its health is answered all the same
+	}
+	return f.lookDown(*down).as(itself(PipelinesDown))
+}
+
+// downPipelines is the first part of the pipelines, on the way of a request, that
+// has no ready pod; nil for none.
+func (f *Facts) downPipelines() *Part {
+	if f.Objects == nil || !f.Aim.wantsSession() {
+		return nil
+	}
+	for _, p := range []*Part{&f.Objects.PipelinesUI, &f.Objects.Pipelines} {
+		if p.Service.OK() && p.Pods.OK() && p.isDown() {
+			return p
+		}
+	}
+	return nil
+}
+
+func (f *Facts) pipelinesDown(s *Sighting, down *Part) Result {
 	fix := byAdmin("see why no pod is ready, and mend that", "kubectl -n kubeflow describe pods -l app=ml-pipeline")
 	ev := []Evidence{s.wire()}
-	if f.Objects != nil {
-		p := f.Objects.Pipelines
-		if p.Pods.OK() && len(p.Pods.Value) == 0 {
-			fix = p.Workload.starts("kubeflow")
-			ev = append(append(ev, evidence("Pods app=ml-pipeline in kubeflow", "", "none")), p.Workload.evidence()...)
-		}
+	if down != nil {
+		r := f.lookDown(*down)
+		fix, ev = r.Finding.Fix, append(ev, r.Finding.Evidence...)
 	}
 	return found("the pipelines API does not answer behind the login", fix, ev...)
 }

@@ -90,10 +90,10 @@ func lookRoutes(_ context.Context, f *Facts) Result {
 	}
 	for _, route := range f.kubeflowRoutes() {
 		bound, near := f.Objects.routeFor(door.Name(), f.Aim.Host, route.prefix)
-		if bound {
+		if bound || f.blind() && f.Objects.mayRoute(door.Name(), f.Aim.Host, route) {
 			continue
 		}
-		result := f.missingRoute(door, route, near)
+		result := f.missingRoute(door, route, near).as(breaks(Denied, everywhere))
 		switch route.prefix {
 		case "/pipeline": // what takes the other paths answers
 			return result.as(func(x *Finding) { x.causes = []Symptom{PipelinesOther} })
@@ -206,6 +206,54 @@ func (o *Objects) routeFor(gatewayName, host, prefix string) (bound bool, near *
 		}
 	}
 	return false, near
+}
+
+// mayRoute tells that some VirtualService at a Gateway takes paths that are not
+// written as Kubeflow writes them: the wanted one may be among them.
+func (o *Objects) mayRoute(gatewayName, host string, wanted kubeflowRoute) bool {
+	return slices.ContainsFunc(o.boundTo(gatewayName), func(v *unstructured.Unstructured) bool {
+		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
+		if !(gateway.Server{Hosts: hosts}).MatchesHost(host) {
+			return false
+		}
+		rules, _, _ := unstructured.NestedSlice(v.Object, "spec", "http")
+		return slices.ContainsFunc(rules, func(entry any) bool {
+			rule, _ := entry.(map[string]any)
+			matches, _, _ := unstructured.NestedSlice(rule, "match")
+			return len(matches) == 0 || slices.ContainsFunc(matches, func(m any) bool {
+				return mayMatch(m, wanted.prefix, v.GetNamespace() == wanted.namespace)
+			})
+		})
+	})
+}
+
+// mayMatch tells that a condition of a route may take a path: it says nothing of the
+// path, or says it by a pattern or a shorter prefix. "/" is the dashboard's, save in
+// the namespace of the part itself.
+func mayMatch(condition any, prefix string, isPartsOwn bool) bool {
+	match, _ := condition.(map[string]any)
+	uri, _, _ := unstructured.NestedStringMap(match, "uri")
+	return uri["prefix"]+uri["exact"] == "" || uri["prefix"] != "" && (uri["prefix"] != "/" || isPartsOwn) && strings.HasPrefix(prefix, uri["prefix"])
+}
+
+// boundTo are the VirtualServices of a Gateway.
+func (o *Objects) boundTo(gatewayName string) []*unstructured.Unstructured {
+	var list []*unstructured.Unstructured
+	for i := range o.VirtualServices.Value {
+		v := &o.VirtualServices.Value[i]
+		if slices.Contains(qualified(v, stringsIn(v.Object, "spec", "gateways")), gatewayName) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// routesTLS tells that a VirtualService of the Gateway hands TLS on as it is.
+func (o *Objects) routesTLS() bool {
+	return slices.ContainsFunc(o.boundTo(o.Door.Name()), func(v *unstructured.Unstructured) bool {
+		rules, _, _ := unstructured.NestedSlice(v.Object, "spec", "tls")
+		return len(rules) > 0
+	})
 }
 
 // isKubeflows tells objects in the namespaces of Kubeflow's own parts.

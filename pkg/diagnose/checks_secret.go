@@ -14,11 +14,15 @@ import (
 // noCertificate are the symptoms of a gateway that has no certificate to serve.
 var noCertificate = []Symptom{HandshakeCut, NoAnswer, PortRefused}
 
+// leavesNone marks a finding that leaves the gateway without a certificate, or with
+// the last one that it had until it starts anew.
+var leavesNone = breaks(HandshakeCut, overTLS)
+
 func secretChecks() []Check {
 	return []Check{
 		{
 			Code: "KFT305", Title: "credentialName names a Secret of another namespace", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: lookCrossNamespace,
+			Causes: noCertificate, Reads: StageCluster, Look: lookCrossNamespace,
 			Page: Page{
 				Means: "The gateway takes its certificate from a Secret beside its pods. A name with a slash asks for one of another namespace, which istiod gives out only with a ReferenceGrant.",
 				Shows: []Shown{{"istiod", "attempted to access unauthorized certificates NAME: cross namespace secret reference requires ReferenceGrant", "measured with Istio 1.31-dev"}},
@@ -27,7 +31,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT304", Title: "the Secret lies in another namespace than the gateway pods", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT305"}, Look: lookWrongNamespace,
+			Causes: noCertificate, Needs: []string{"KFT305"}, Reads: StageCluster, Look: lookWrongNamespace,
 			Page: Page{
 				Means: "The certificate is in a Secret beside the Gateway object, and the gateway looks for it beside its pods (istio-system, as Kubeflow is shipped).",
 				Shows: []Shown{{"istiod", "failed to fetch key and certificate for kubernetes://NAME: secret istio-system/NAME not found", "measured with Istio 1.31-dev"}},
@@ -36,7 +40,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT303", Title: "the Secret that the HTTPS server names does not exist", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT305", "KFT304"}, Look: lookMissingSecret,
+			Causes: noCertificate, Needs: []string{"KFT305", "KFT304"}, Reads: StageCluster, Look: lookMissingSecret,
 			Page: Page{
 				Means: "The HTTPS server has no certificate: the Secret that its credentialName names is not there. The gateway accepts connections after 15 seconds and resets them.",
 				Shows: []Shown{
@@ -49,7 +53,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT306", Title: "the Secret has not the fields of a certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookFields),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookFields),
 			Page: Page{
 				Means: "istiod takes a certificate from the fields tls.crt and tls.key of a Secret, or from cert and key. This one has neither pair.",
 				Shows: []Shown{{"istiod", "found secret, but didn't have expected keys (cert and key) or (tls.crt and tls.key); found: …", "measured with Istio 1.31-dev"}},
@@ -58,7 +62,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT307", Title: "the Secret's certificate or key is empty", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookEmpty),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookEmpty),
 			Page: Page{
 				Means: "The fields are there and one of them holds nothing.",
 				Shows: []Shown{{"istiod", `found keys "tls.crt" and "tls.key", but they were empty`, "measured with Istio 1.31-dev"}},
@@ -67,7 +71,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT308", Title: "the Secret's certificate or key cannot be read", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Look: secretLook(lookUnreadable),
+			Causes: noCertificate, Reads: StageCluster, Look: secretLook(lookUnreadable),
 			Page: Page{
 				Means: "Certificate and key must be PEM: text between BEGIN and END lines. A binary file, a key with a passphrase, or one that was encoded twice cannot be used.",
 				Shows: []Shown{
@@ -79,7 +83,7 @@ func secretChecks() []Check {
 		},
 		{
 			Code: "KFT309", Title: "the Secret's key does not belong to its certificate", Layer: LayerObjects, Severity: Error, KeepsOld: true,
-			Causes: noCertificate, Needs: []string{"KFT307", "KFT308"}, Look: secretLook(lookMismatch),
+			Causes: noCertificate, Needs: []string{"KFT307", "KFT308"}, Reads: StageCluster, Look: secretLook(lookMismatch),
 			Page: Page{
 				Means: "A certificate is of one key. The key in the Secret is another one's, so that Envoy refuses the pair and serves nothing, or what it had before.",
 				Shows: []Shown{{"Envoy", "Secret rejected: Failed to load private key from <inline>, Cause: error:0b000074:X.509 certificate routines:OPENSSL_internal:KEY_VALUES_MISMATCH", "measured with Envoy 1.40"}},
@@ -145,7 +149,7 @@ func lookCrossNamespace(_ context.Context, f *Facts) Result {
 	}
 	owner := f.Objects.ownerOf(server)
 	return found(fmt.Sprintf("credentialName %s asks for a Secret of namespace %s; the gateway pods are in %s", server.CredentialName, name.Namespace, pods),
-		f.healSecret("a certificate of ours beside the gateway pods"), serverEvidence(owner, server.Name, "tls.credentialName", server.CredentialName))
+		f.healSecret("a certificate of ours beside the gateway pods"), serverEvidence(owner, server.Name, "tls.credentialName", server.CredentialName)).as(leavesNone)
 }
 
 // healSecret makes a new certificate by setup: where the server is somebody
@@ -166,8 +170,11 @@ func lookWrongNamespace(_ context.Context, f *Facts) Result {
 	if why != nil {
 		return *why
 	}
-	if !f.Objects.secret(name).Absent() {
-		return skipped("the Secret is where it belongs, or may not be read")
+	switch secret := f.Objects.secret(name); {
+	case secret.OK():
+		return skipped("the Secret is where it belongs")
+	case !secret.Absent():
+		return unknown(secret.Err)
 	}
 	beside := types.NamespacedName{Namespace: f.Objects.Name.Namespace, Name: name.Name}
 	if s := f.Objects.secret(beside); !s.OK() {
@@ -175,7 +182,7 @@ func lookWrongNamespace(_ context.Context, f *Facts) Result {
 	}
 	copyIt := fmt.Sprintf("kubectl -n %s get secret %s -o json | jq 'del(.metadata.namespace,.metadata.uid,.metadata.resourceVersion,.metadata.ownerReferences)' | kubectl -n %s create -f -", beside.Namespace, beside.Name, name.Namespace)
 	return found(fmt.Sprintf("Secret %s lies in namespace %s, and the gateway looks for it in %s", name.Name, beside.Namespace, name.Namespace),
-		runs("copies it to where the gateway looks", copyIt), evidence("Secret "+beside.String(), "", "is there"), evidence("Secret "+name.String(), "", "is not there"))
+		runs("copies it to where the gateway looks", copyIt), evidence("Secret "+beside.String(), "", "is there"), evidence("Secret "+name.String(), "", "is not there")).as(leavesNone)
 }
 
 func lookMissingSecret(_ context.Context, f *Facts) Result {
@@ -191,7 +198,7 @@ func lookMissingSecret(_ context.Context, f *Facts) Result {
 		return unknown(secret.Err)
 	}
 	return found("there is no Secret "+name.String()+", from which the HTTPS server takes its certificate", f.healSecret("makes the certificate"),
-		serverEvidence(f.Objects.ownerOf(server), server.Name, "tls.credentialName", server.CredentialName), evidence("Secret "+name.String(), "", "is not there"))
+		serverEvidence(f.Objects.ownerOf(server), server.Name, "tls.credentialName", server.CredentialName), evidence("Secret "+name.String(), "", "is not there")).as(leavesNone)
 }
 
 func lookFields(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -199,7 +206,7 @@ func lookFields(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed(s.CertificateField + " and " + s.KeyField)
 	}
 	return found(fmt.Sprintf("Secret %s has neither tls.crt and tls.key nor cert and key", name), f.healSecret("a certificate that the gateway can read"),
-		evidence("Secret "+name.String(), "type", string(s.Type)), evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", ")))
+		evidence("Secret "+name.String(), "type", string(s.Type)), evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", "))).as(leavesNone)
 }
 
 func lookEmpty(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -207,7 +214,7 @@ func lookEmpty(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed("both fields hold something")
 	}
 	return found(fmt.Sprintf("%s or %s of Secret %s is empty", s.CertificateField, s.KeyField, name), f.healSecret("a certificate that the gateway can serve"),
-		evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", ")))
+		evidence("Secret "+name.String(), "data", strings.Join(s.Keys, ", "))).as(leavesNone)
 }
 
 func lookUnreadable(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -228,7 +235,7 @@ func lookUnreadable(f *Facts, name types.NamespacedName, s *SecretFacts) Result 
 	if errors.Is(s.KeyErr, errEncrypted) {
 		cause = "the key of Secret " + name.String() + " is encrypted"
 	}
-	return found(cause, f.healSecret("a certificate that the gateway can read"), ev...)
+	return found(cause, f.healSecret("a certificate that the gateway can read"), ev...).as(leavesNone)
 }
 
 func lookMismatch(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
@@ -239,7 +246,7 @@ func lookMismatch(f *Facts, name types.NamespacedName, s *SecretFacts) Result {
 		return passed("they are of one pair")
 	}
 	return found(fmt.Sprintf("%s of Secret %s is not the key of its certificate", s.KeyField, name), f.healSecret("a pair that fits"),
-		evidence("Secret "+name.String(), s.CertificateField, s.Chain[0].Subject.String()), evidence("Secret "+name.String(), s.KeyField, "is of another certificate"))
+		evidence("Secret "+name.String(), s.CertificateField, s.Chain[0].Subject.String()), evidence("Secret "+name.String(), s.KeyField, "is of another certificate")).as(leavesNone)
 }
 
 // lookCertManager says so where cert-manager keeps the Secret that is missing or

@@ -37,7 +37,7 @@ func serverChecks() []Check {
 		},
 		{
 			Code: "KFT311", Title: "an HTTP and an HTTPS server share a port", Layer: LayerObjects, Severity: Error,
-			Causes: append([]Symptom{AnswersPlain}, noServe...), Look: lookSharedPort,
+			Causes: append([]Symptom{AnswersPlain}, noServe...), Reads: StageCluster, Look: lookSharedPort,
 			Page: Page{
 				Means: "One port speaks one protocol. Where servers of both kinds name the same port, istiod takes the first and leaves the other out.",
 				Shows: []Shown{{"istiod", "skipping server on gateway … port …: conflict with existing server 8443.HTTP", "read in Istio's source"}},
@@ -46,7 +46,7 @@ func serverChecks() []Check {
 		},
 		{
 			Code: "KFT310", Title: "another Gateway has an HTTPS server for the same names", Layer: LayerObjects, Severity: Error,
-			Causes: append([]Symptom{Untrusted, WrongName, Expired, Denied, NoRoute, BadCertificate, OtherAnswer}, noServe...), Look: lookRival,
+			Causes: append([]Symptom{Untrusted, WrongName, Expired, Denied, NoRoute, BadCertificate, OtherAnswer}, noServe...), Reads: StageCluster, Look: lookRival,
 			Page: Page{
 				Means: "Two Gateways of the same pods have HTTPS servers on one port for overlapping hosts. istiod takes the older Gateway's and leaves the other out without an error: what answers is another certificate and other routes.",
 				Shows: []Shown{{"istiod", "skipping server on gateway kubeflow/kubeflow-gateway, duplicate host names: [*]", "measured with Istio 1.31-dev"}},
@@ -165,12 +165,17 @@ func lookSharedPort(_ context.Context, f *Facts) Result {
 			}
 		}
 	}
+	wanted, _ := f.Objects.httpsServer(f.Aim.Host)
 	for _, object := range door.Gateways() {
 		for _, s := range gateway.Servers(object) {
 			if s.IsTLS() && plain[s.Number] != "" {
 				return found(fmt.Sprintf("port %d is an HTTP server's and an HTTPS server's at once", s.Number),
 					f.edit(object, fmt.Sprintf("give one of the servers on port %d a port of its own", s.Number)),
-					evidence(plain[s.Number], "port", itoa(int(s.Number))), serverEvidence(object, s.Name, "port.number", itoa(int(s.Number))))
+					evidence(plain[s.Number], "port", itoa(int(s.Number))), serverEvidence(object, s.Name, "port.number", itoa(int(s.Number)))).as(func(x *Finding) {
+					if s.Number == wanted.Number && f.Objects.firstOn(s.Number).IsHTTP() {
+						breaks(AnswersPlain, overTLS)(x)
+					}
+				})
 			}
 		}
 	}
@@ -213,7 +218,11 @@ func lookRival(_ context.Context, f *Facts) Result {
 			f.edit(rival.object, "give that server hosts of its own, or another port"),
 			serverEvidence(rival.object, rival.server.Name, "hosts", strings.Join(rival.server.Hosts, ", ")),
 			serverEvidence(owner, wanted.Name, "hosts", strings.Join(wanted.Hosts, ", ")),
-			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String()))
+			evidence("Gateway "+objectName(rival.object), "metadata.creationTimestamp", rival.object.GetCreationTimestamp().String())).as(func(x *Finding) {
+			if takesPlace(rival.server, wanted) {
+				breaks(NoServer, overTLS)(x)
+			}
+		})
 	}
 	return passed("no other Gateway takes its place")
 }

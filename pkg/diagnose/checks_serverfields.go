@@ -26,7 +26,7 @@ func serverFieldChecks() []Check {
 		},
 		{
 			Code: "KFT313", Title: "the HTTPS server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Look: lookHosts,
+			Causes: []Symptom{HandshakeCut, PortRefused, Denied, NoRoute}, Reads: StageCluster, Look: lookHosts,
 			Page: Page{
 				Means: "The server answers for the names in its hosts alone. A client that asks for another one (localhost, an IP address) is cut off before a certificate is shown.",
 				Shows: []Shown{
@@ -38,7 +38,7 @@ func serverFieldChecks() []Check {
 		},
 		{
 			Code: "KFT325", Title: "the plain HTTP server's hosts do not admit the name", Layer: LayerObjects, Severity: Error,
-			Causes: []Symptom{NoRoute, Denied}, Look: lookPlainHosts,
+			Causes: []Symptom{NoRoute, Denied}, Reads: StageCluster, Look: lookPlainHosts,
 			Page: Page{
 				Means: "The Gateway's HTTP server answers for the names in its hosts alone. A request for another one finds no route; Kubeflow's policies then deny it.",
 				Shows: []Shown{{"curl", "RBAC: access denied", "measured with Istio 1.31-dev"}},
@@ -89,9 +89,16 @@ func lookMode(_ context.Context, f *Facts) Result {
 		if server.Mode == "OPTIONAL_MUTUAL" && !f.sees(HandshakeCut, NoAnswer, PortRefused) {
 			return passed("a client certificate is optional")
 		}
+		if f.blind() {
+			return found("the server wants a certificate of every client (tls.mode "+server.Mode+"), and Kubeflow's clients have none", fix, ev).as(breaks(WantsClient, overTLS))
+		}
 		return found("the server shall check client certificates (tls.mode "+server.Mode+"), and there is no CA to check them by", fix, ev)
 	case "PASSTHROUGH", "AUTO_PASSTHROUGH":
-		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev)
+		return found("the server hands TLS on to a program behind it (tls.mode "+server.Mode+"), and Kubeflow has none that ends it", fix, ev).as(func(x *Finding) {
+			if !f.Objects.routesTLS() {
+				breaks(HandshakeCut, overTLS)(x)
+			}
+		})
 	case "SIMPLE":
 		if server.CredentialName == "" {
 			return found("the server names no Secret (credentialName), and takes its certificate from files of the pod",
@@ -124,7 +131,7 @@ func lookHosts(_ context.Context, f *Facts) Result {
 	}
 	fix := f.patchServer(owner, server, "hosts", `["*"]`, text)
 	return found(fmt.Sprintf("the HTTPS server admits %s alone, and was asked for %s", orNone(server.Hosts), f.Aim.Host), fix,
-		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts)))
+		serverEvidence(owner, server.Name, "hosts", orNone(server.Hosts))).as(breaks(HandshakeCut, overTLS))
 }
 
 func lookPlainHosts(_ context.Context, f *Facts) Result {
@@ -148,7 +155,7 @@ func lookPlainHosts(_ context.Context, f *Facts) Result {
 		return skipped("the Gateway has no plain HTTP server")
 	}
 	return found(fmt.Sprintf("the plain HTTP server of Gateway %s admits %s alone, and was asked for %s", door.Name(), strings.Join(hosts, ", "), f.Aim.Host),
-		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", ")))
+		f.patchServer(owner, closed, "hosts", `["*"]`, "the server admits every name"), serverEvidence(owner, closed.Name, "hosts", strings.Join(hosts, ", "))).as(breaks(Denied, overPlain))
 }
 
 // addPlainServer adds the server that Kubeflow's manifests ship (common/istio, 1.3 to 26.03).

@@ -29,10 +29,8 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, PortRefused, PodsDiffer, BadToken) || f.sees(NoAnswer) && f.hasTunnel() {
 		f.Log = istiodLog(ctx, o.Cluster, f.Objects)
 	}
-	f.Objects.findWorkloads(ctx, o.Cluster)
 	f.LoginLog = Known[[]pasted.Meaning]{Err: errNotAsked}
 	if f.sees(NotLoggedIn) && f.Aim.wantsSession() {
-		f.Objects.findWorkloads(ctx, o.Cluster)
 		f.LoginLog = logOf(ctx, o.Cluster, f.Objects.Proxy.Pods.Value)
 	}
 	if f.sees(NoTunnel) {
@@ -41,14 +39,14 @@ func (f *Facts) deepen(ctx context.Context, o Options) {
 	if f.sees(HandshakeCut, NoAnswer, PortRefused, Untrusted, Expired) && len(f.Objects.httpsServers()) > 0 {
 		f.Objects.Certificates = certificates(ctx, o.Cluster, f.Objects)
 	}
-	if f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) {
+	if f.sees(HandshakeCut, NoAnswer, PortRefused, PodsDiffer) || f.blind() && f.tlsCounts() {
 		f.Objects.GatewayReadsSecrets = gatewayReadsSecrets(ctx, o.Cluster, f.Objects)
 	}
 }
 
 // findWorkloads looks for what makes pods that are not there.
 func (o *Objects) findWorkloads(ctx context.Context, c *cluster.Cluster) {
-	for _, p := range []*Part{&o.Proxy, &o.Dex, &o.Pipelines} {
+	for _, p := range []*Part{&o.Proxy, &o.Dex, &o.Pipelines, &o.PipelinesUI} {
 		if p.Service.OK() && p.Service.Value != nil && p.Pods.OK() && len(p.Pods.Value) == 0 {
 			p.Workload = workload(ctx, c, p.Namespace, p.Service.Value.Spec.Selector)
 		}

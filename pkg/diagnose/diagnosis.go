@@ -56,6 +56,7 @@ type Station struct {
 }
 
 func newDiagnosis(facts *Facts, outcomes []outcome, took time.Duration) *Diagnosis {
+	facts.weigh(outcomes)
 	result := judge(outcomes, facts.Seen)
 	d := &Diagnosis{
 		facts:      facts,

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 // Excerpt is what a bug report needs of the cluster's objects: named fields, and
@@ -252,7 +253,7 @@ func (e *Excerpt) takeCore(o *Objects) {
 	e.unread("the ingress Service", o.Ingress.Err)
 	e.takePods(o.Pods.Value)
 	e.unread("the gateway pods", o.Pods.Err)
-	for _, part := range []Part{o.Proxy, o.Dex, o.Pipelines} {
+	for _, part := range []Part{o.Proxy, o.Dex, o.Pipelines, o.PipelinesUI} {
 		if part.Name == "" {
 			continue
 		}
@@ -294,7 +295,7 @@ func (e *Excerpt) takeService(service *corev1.Service) {
 func (e *Excerpt) takePods(pods []corev1.Pod) {
 	for i := range pods {
 		pod := &pods[i]
-		p := PodExcerpt{Name: objectName(pod), Phase: pod.Status.Phase, Ready: isReady(pod), Images: []string{}, Labels: map[string]string{}}
+		p := PodExcerpt{Name: objectName(pod), Phase: pod.Status.Phase, Ready: portforward.IsReady(pod), Images: []string{}, Labels: map[string]string{}}
 		for _, container := range pod.Spec.Containers {
 			p.Images = append(p.Images, container.Image)
 		}

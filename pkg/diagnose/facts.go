@@ -134,8 +134,9 @@ type Objects struct {
 	Login      LoginFacts
 	// Profiles are the owners of Kubeflow's profiles; read only with a session.
 	Profiles Known[[]string]
-	// Pipelines is the pipelines API; read only where it is asked for.
-	Pipelines Part
+	// Pipelines is the pipelines API, and PipelinesUI their pages' server, which
+	// stands before it at /pipeline; read only where they are asked for.
+	Pipelines, PipelinesUI Part
 	// MayForward tells whether the user may open tunnels; asked only where one failed.
 	MayForward Known[bool]
 	// Models are KServe's InferenceServices; read only where one is asked for.
@@ -161,23 +162,11 @@ func (p Part) Exists() bool { return p.Service.OK() && p.Service.Value != nil ||
 func (p Part) ready() int {
 	n := 0
 	for i := range p.Pods.Value {
-		if isReady(&p.Pods.Value[i]) {
+		if portforward.IsReady(&p.Pods.Value[i]) {
 			n++
 		}
 	}
 	return n
-}
-
-func isReady(pod *corev1.Pod) bool {
-	if pod.DeletionTimestamp != nil {
-		return false
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // SessionFacts are what the given session was answered.

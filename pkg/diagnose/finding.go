@@ -37,7 +37,8 @@ type Finding struct {
 	Cause      string     `json:"cause"`
 	Confidence Confidence `json:"confidence"`
 	Evidence   []Evidence `json:"evidence"`
-	// Symptoms are those that were observed and that it explains.
+	// Symptoms are those that were observed and that it explains; where nothing could
+	// be observed, the one that its objects prove.
 	Symptoms []Symptom `json:"symptoms"`
 	Fix      Fix       `json:"fix"`
 	// Follows are the codes of findings that are there because of this one.
@@ -51,6 +52,11 @@ type Finding struct {
 	// observed is a symptom that the check itself saw: a contradiction that no
 	// request of a diagnosis runs into, and users do.
 	observed Symptom
+	// proves is the symptom that its objects prove by themselves, on which roads; see
+	// breaks. proven tells that it counts, since no road could be taken.
+	proves Symptom
+	on     reach
+	proven bool
 }
 
 // Evidence is a fact that a finding rests on. It is made of fields that are no

@@ -14,47 +14,78 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
-// gather collects the facts: the cluster's objects, then the wire, and beside
-// both this computer and the user's own road.
-func gather(ctx context.Context, o Options) *Facts {
-	f := &Facts{
-		Aim: o.aim(), Now: o.now(),
+// gathering collects the facts. Whatever waits for nothing else is asked for at
+// once: the cluster's objects, the user's own road, the clients of this computer.
+type gathering struct {
+	ctx     context.Context
+	options Options
+	facts   *Facts
+	cookies []session.Cookie
+
+	own     *Road
+	tunnels []*Road
+	clients []clienttrust.Client
+	objects chan *Objects
+	wire    sync.WaitGroup // the roads and the clients
+}
+
+// begin asks, and waits for nothing but the files of this computer.
+func begin(ctx context.Context, o Options) *gathering {
+	g := &gathering{ctx: ctx, options: o, objects: make(chan *Objects, 1)}
+	g.facts = &Facts{
+		Aim: o.aim(), Now: o.now(), Computer: gatherComputer(o),
 		Access: Access{Cluster: o.Cluster, Err: o.ClusterErr, Wanted: o.ClusterWanted},
 	}
-	f.Computer = gatherComputer(o)
-	cookies := f.readCookies(o)
-	var own *Road
-	var group sync.WaitGroup
 	if o.URL != nil {
-		own = ownRoad(o.URL, o.Env)
-		own.model = f.Aim.Model
-		group.Go(func() { own.probe(ctx) })
+		g.own = ownRoad(o.URL, o.Env)
+		g.own.model = g.facts.Aim.Model
+		g.wire.Go(func() { g.own.probe(ctx) })
 	}
-	var clients []clienttrust.Client
-	group.Go(func() { clients = findClients(ctx, o) })
-	if o.Cluster != nil {
-		reader := reader{ctx: ctx, cluster: o.Cluster, options: o}
-		f.Objects = reader.objects()
-		f.trustOurs(f.Objects)
-	}
-	tunnels := f.tunnels(o.Dialer)
-	for _, r := range tunnels {
-		group.Go(func() { r.probe(ctx) })
-	}
-	group.Wait()
-	if own != nil {
-		f.Roads = append(f.Roads, own)
-	}
-	f.Roads = append(f.Roads, tunnels...)
-	f.trust(clients)
-	f.Session = f.askWithSession(ctx, cookies)
-	if o.RunClients {
-		f.runClients(ctx)
-	}
-	return f
+	g.wire.Go(func() { g.clients = findClients(ctx, o) })
+	go func() {
+		if o.Cluster == nil {
+			g.objects <- nil
+			return
+		}
+		g.objects <- reader{ctx: ctx, cluster: o.Cluster, options: o}.objects()
+	}()
+	g.cookies = g.facts.readCookies(o)
+	return g
 }
+
+// await waits for the facts of a stage, and adds them.
+func (g *gathering) await(stage Stage) {
+	f := g.facts
+	switch stage {
+	case StageCluster:
+		if f.Objects = <-g.objects; f.Objects != nil {
+			f.trustOurs(f.Objects)
+		}
+		g.tunnels = f.tunnels(g.options.Dialer)
+		for _, r := range g.tunnels {
+			g.wire.Go(func() { r.probe(g.ctx) })
+		}
+	case StageWire:
+		g.wire.Wait()
+		if g.own != nil {
+			f.Roads = append(f.Roads, g.own)
+		}
+		f.Roads = append(f.Roads, g.tunnels...)
+		f.trust(g.clients)
+		f.Session = f.askWithSession(g.ctx, g.cookies)
+		if g.options.RunClients {
+			f.runClients(g.ctx)
+		}
+		f.Seen = f.observe()
+		f.deepen(g.ctx, g.options)
+	}
+}
+
+// end waits for what was begun and is not wanted any more: it ends with its context.
+func (g *gathering) end() { g.wire.Wait() }
 
 // reader reads the cluster's objects, each once.
 type reader struct {
@@ -114,6 +145,7 @@ func (r reader) objects() *Objects {
 	}
 	if r.options.aim().wantsSession() {
 		group.Go(func() { o.Pipelines = r.part("kubeflow", "ml-pipeline", "app=ml-pipeline") })
+		group.Go(func() { o.PipelinesUI = r.part("kubeflow", "ml-pipeline-ui", "app=ml-pipeline-ui") })
 	}
 	group.Go(func() { o.EnvoyFilters = r.list(networkingGroup, "v1alpha3", "envoyfilters", system) })
 	group.Wait()
@@ -129,7 +161,9 @@ func (r reader) objects() *Objects {
 			o.Proxy = auth
 		}
 	}
-	r.secrets(o)
+	group.Go(func() { r.secrets(o) })
+	group.Go(func() { o.findWorkloads(r.ctx, r.cluster) })
+	group.Wait()
 	return o
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/diagnose/pasted"
 	"github.com/kftls/kubectl-kftls/pkg/endpoint"
+	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
 // What is read of istiod's log, and only where a symptom asks for it.
@@ -30,7 +31,7 @@ func istiodLog(ctx context.Context, c *cluster.Cluster, o *Objects) Known[[]past
 func logOf(ctx context.Context, c *cluster.Cluster, pods []corev1.Pod) Known[[]pasted.Meaning] {
 	for i := range pods {
 		pod := &pods[i]
-		if !isReady(pod) {
+		if !portforward.IsReady(pod) {
 			continue
 		}
 		seconds, lines, limit := logSeconds, logLines, logBytes

@@ -69,7 +69,8 @@ func explained(f Finding, seen []Sighting) []Symptom {
 }
 
 // sortByRoad sorts findings by the first failure that each explains, then by
-// confidence; the order of the checks decides the rest.
+// confidence; the order of the checks decides the rest. What objects prove comes
+// before why nothing could be seen.
 func sortByRoad(findings []Finding, seen []Sighting) {
 	rank := func(f Finding) int {
 		first := 2 * len(Hops())
@@ -80,6 +81,9 @@ func sortByRoad(findings []Finding, seen []Sighting) {
 		}
 		if f.observed != "" { // behind what a request ran into at the same hop
 			first = min(first, 2*f.observed.Hop().rank()+1)
+		}
+		if f.proven { // before why nothing could be seen, and in the order of the road among themselves
+			first -= 2*len(Hops()) + 1
 		}
 		return first
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -279,19 +278,7 @@ func (f *Facts) meaning(r *Road, a *Answer) (symptom Symptom, failure bool) {
 // isKubeflow tells answers of Kubeflow's own: the health of the pipelines, and
 // the dashboard.
 func isKubeflow(a *Answer) bool {
-	if a.Status != http.StatusOK {
-		return false
-	}
-	if a.isType("application/json") {
-		var health map[string]json.RawMessage
-		if json.Unmarshal(a.Body, &health) != nil {
-			return false
-		}
-		_, one := health["multi_user"]
-		_, two := health["apiServerReady"]
-		return one || two
-	}
-	return a.isType("text/html") && session.IsDashboard(a.Status, a.Header, a.Body)
+	return session.IsHealth(a.Status, a.Header, a.Body) || session.IsDashboard(a.Status, a.Header, a.Body)
 }
 
 // loginIsMeant tells that parts of a login are installed: then a Kubeflow that

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"net/url"
+	"os"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -49,6 +50,33 @@ type Options struct {
 	RunClients bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// readLimit bounds the reading of a file: a variable may name a pipe that nobody
+// writes to, or a share that is gone.
+const readLimit = time.Second
+
+// bounded gives up a file that does not come. What reads it ends with the program.
+func bounded(read func(string) ([]byte, error)) func(string) ([]byte, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	return func(name string) ([]byte, error) {
+		came := make(chan answer, 1)
+		go func() {
+			text, err := read(name)
+			came <- answer{text, err}
+		}()
+		late := time.NewTimer(readLimit)
+		defer late.Stop()
+		select {
+		case a := <-came:
+			return a.text, a.err
+		case <-late.C:
+			return nil, &os.PathError{Op: "read", Path: name, Err: os.ErrDeadlineExceeded}
+		}
+	}
 }
 
 func (o Options) now() time.Time {

@@ -66,6 +66,27 @@ func older(a, b *unstructured.Unstructured) bool {
 	return a.GetName()+"."+a.GetNamespace() < b.GetName()+"."+b.GetNamespace()
 }
 
+// takesPlace tells that istiod leaves a later server out because of an earlier one:
+// it compares hosts as they are written (merge.go in pilot/pkg/model of istio/istio).
+func takesPlace(earlier, later gateway.Server) bool {
+	return slices.ContainsFunc(later.Hosts, func(host string) bool { return slices.Contains(earlier.Hosts, host) })
+}
+
+// firstOn is the server that istiod takes first for a port, and whose protocol
+// counts there: the oldest Gateway's, then by its place.
+func (o *Objects) firstOn(port int32) gateway.Server {
+	for _, object := range slices.SortedFunc(slices.Values(o.Door.Gateways()), func(a, b *unstructured.Unstructured) int {
+		return boolRank(older(b, a)) - boolRank(older(a, b))
+	}) {
+		for _, s := range gateway.Servers(object) {
+			if s.Number == port {
+				return s
+			}
+		}
+	}
+	return gateway.Server{}
+}
+
 // patchServer is a fix that sets one field of a server, found by its place; the
 // test operation keeps it off another server. An empty value removes the field.
 func (f *Facts) patchServer(object *unstructured.Unstructured, server gateway.Server, field, value, text string) Fix {

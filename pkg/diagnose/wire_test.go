@@ -390,6 +390,8 @@ func (refusedConn) Read([]byte) (int, error)    { return 0, errInPod }
 
 type watched struct{ codes []string }
 
+func (w *watched) Waiting(Stage) {}
+
 func (w *watched) Checked(c Check, _ Result) { w.codes = append(w.codes, c.Code) }
 
 // TestSession: a session is sent where its cookies are safe, and nowhere else.

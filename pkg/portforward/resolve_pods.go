@@ -52,6 +52,11 @@ func fromPod(service *corev1.Service, pod *corev1.Pod) Pod {
 	return p
 }
 
+// IsReady tells that a pod takes traffic, and is not on its way out.
+func IsReady(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && hasCondition(pod, corev1.PodReady)
+}
+
 func hasCondition(pod *corev1.Pod, kind corev1.PodConditionType) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == kind {

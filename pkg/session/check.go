@@ -67,13 +67,13 @@ func isHealth(a *answer) bool {
 	return false
 }
 
-// isDashboard tells Kubeflow's front page by its structure.
+// isDashboard tells Kubeflow's front page by its element, or its title
+// (components/centraldashboard/public/index.html of kubeflow/kubeflow).
 func isDashboard(a *answer) bool {
 	if a.status != http.StatusOK || !a.isHTML() {
 		return false
 	}
-	return a.page.isDashboard || strings.Contains(a.page.title, "Kubeflow") ||
-		a.header.Get("X-Testbed-Stand-In") == "centraldashboard"
+	return a.page.isDashboard || strings.Contains(a.page.title, "Kubeflow")
 }
 
 // walled tells that an answer is the login's or the gateway's, not Kubeflow's.

@@ -9,6 +9,7 @@ import (
 type Step struct {
 	ui      *UI
 	title   string
+	detail  string // how far it is
 	started time.Time
 }
 
@@ -22,6 +23,17 @@ func (u *UI) Step(title string) *Step {
 	u.current = s
 	u.draw()
 	return s
+}
+
+// Tell shows how far the step is, on its line, until the next word or the end.
+func (s *Step) Tell(detail string) {
+	s.ui.mu.Lock()
+	defer s.ui.mu.Unlock()
+	if s.ui.current == s {
+		s.ui.erase()
+		s.detail = Clean(detail)
+		s.ui.draw()
+	}
 }
 
 // Done ends the step with a tick, the detail if there is one, and the time.
@@ -75,6 +87,9 @@ func (u *UI) erase() {
 func (u *UI) draw() {
 	if u.rewrite && u.current != nil {
 		line := u.Symbol("… ", "... ") + u.current.title
+		if u.current.detail != "" {
+			line += ": " + u.current.detail
+		}
 		fmt.Fprint(u.streams.Err, cut(line, u.width()-1))
 	}
 }

@@ -106,13 +106,14 @@ func TestProgressOnATerminal(t *testing.T) {
 			[]string{"TERM=xterm", "LANG=C.UTF-8"},
 			"… write" + // begun
 				"\r\x1b[K" + "a note\r\n" + "… write" + // a note goes above it
+				"\r\x1b[K" + "… write: 1 object" + // how far it is
 				"\r\x1b[K" + "\x1b[32m✓\x1b[0m write: 2 objects \x1b[2m(1.0s)\x1b[0m\r\n" +
 				"… verify\r\x1b[K\x1b[31m✗\x1b[0m verify \x1b[2m(1.0s)\x1b[0m\r\n",
 		},
 		{
 			"no colour, no UTF-8",
 			[]string{"TERM=xterm", "NO_COLOR=1"},
-			"... write\r\x1b[Ka note\r\n... write\r\x1b[Kok write: 2 objects (1.0s)\r\n" +
+			"... write\r\x1b[Ka note\r\n... write\r\x1b[K... write: 1 object\r\x1b[Kok write: 2 objects (1.0s)\r\n" +
 				"... verify\r\x1b[Kfailed verify (1.0s)\r\n",
 		},
 		{
@@ -130,7 +131,9 @@ func TestProgressOnATerminal(t *testing.T) {
 			}
 			step := u.Step("write")
 			u.Note("a note")
+			step.Tell("1 object")
 			step.Done("2 objects")
+			step.Tell("3 objects") // it has ended
 			u.Step("verify").Fail("")
 			screen.expect(t, "verify (1.0s)", "verify \x1b[2m(1.0s)\x1b[0m")
 			if err := tty.Close(); err != nil {

@@ -41,6 +41,7 @@ func TestPipeGetsMessagesButNoProgress(t *testing.T) {
 	u.Note("a note %d", 1)
 	u.Warn("a warning")
 	u.Error("a failure", "do that")
+	step.Tell("half of it")
 	step.Done("done")
 	fmt.Fprintln(u.Out(), u.Bold("result")+u.Red("!")+u.Green("!")+u.Dim("!"))
 

@@ -14,10 +14,11 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Stand-in for {{.Component}}</title>
+<title>{{.Title}}</title>
 </head>
 <body>
-<h1>Stand-in for {{.Component}}</h1>
+{{if .IsDashboard}}<main-page>
+{{end}}<h1>Stand-in for {{.Component}}</h1>
 <p>This is a testbed: the front door before this page is real, the page is not.</p>
 {{if .User}}<p>The gateway says that you are <strong id="user">{{.User}}</strong>.</p>
 {{else}}<p>The gateway does not say who you are.</p>
@@ -26,7 +27,8 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <tr><th scope="row">host</th><td>{{.Host}}</td></tr>
 {{range .Headers}}<tr><th scope="row">{{.Name}}</th><td>{{.Value}}</td></tr>
 {{end}}</table>
-</body>
+{{if .IsDashboard}}</main-page>
+{{end}}</body>
 </html>
 `))
 
@@ -36,14 +38,22 @@ var shownHeaders = []string{"kubeflow-groups", "x-auth-request-email", "x-auth-r
 
 var secretHeaders = []string{"authorization", "cookie"}
 
+// dashboardTitle and the element main-page are by what the real dashboard's page is known
+// (https://github.com/kubeflow/kubeflow/blob/v1.9.0/components/centraldashboard/public/index.html).
+const dashboardTitle = "Kubeflow Central Dashboard"
+
 type shownHeader struct{ Name, Value string }
 
 // page shows who the gateway says is asking, and what else it added to the request.
 func (o Options) page(w http.ResponseWriter, r *http.Request) {
 	shown := struct {
-		Component, User, Method, Path, Host string
-		Headers                             []shownHeader
-	}{o.Component, r.Header.Get(UserHeader), r.Method, r.URL.Path, r.Host, nil}
+		Component, Title, User, Method, Path, Host string
+		IsDashboard                                bool
+		Headers                                    []shownHeader
+	}{o.Component, "Stand-in for " + o.Component, r.Header.Get(UserHeader), r.Method, r.URL.Path, r.Host, o.Component == CentralDashboard, nil}
+	if shown.IsDashboard {
+		shown.Title = dashboardTitle
+	}
 	for _, name := range shownHeaders {
 		if value := r.Header.Get(name); value != "" {
 			shown.Headers = append(shown.Headers, shownHeader{name, value})

@@ -90,6 +90,9 @@ func TestPageSaysWhoTheGatewaySaysYouAre(t *testing.T) {
 		if !strings.Contains(body, "Stand-in for "+component) || answer.Header().Get(Header) != component {
 			t.Errorf("%s is not labelled a stand-in", component)
 		}
+		if shows := strings.Contains(body, "<title>Kubeflow Central Dashboard</title>") && strings.Contains(body, "<main-page>"); shows != (component == CentralDashboard) {
+			t.Errorf("%s shows itself as the dashboard: %t", component, shows)
+		}
 		if strings.Contains(body, "secret") {
 			t.Errorf("%s shows a secret: %s", component, body)
 		}
