@@ -160,7 +160,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	case current == nil:
 		p.LeafReason = "there is none"
 	default:
-		p.LeafReason = current.Unfit(p.Authority, wanted, s.Options.KeyAlgorithm, s.now())
+		p.LeafReason = current.Unfit(p.Authority, s.demand(wanted), s.now())
 		if union := wanted.Union(current.Names()); p.Authority.Permits(union) == nil {
 			wanted = union
 		}
@@ -206,7 +206,7 @@ func (s *Setup) trustServed(p *Proposal) error {
 		return found.Installed.SecretUnknown
 	}
 	leaf := &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
-	if reason := leaf.Unfit(p.Authority, found.Names, s.Options.KeyAlgorithm, s.now()); reason != "" {
+	if reason := leaf.Unfit(p.Authority, s.demand(found.Names), s.now()); reason != "" {
 		return fault.New(fault.Forbidden, fault.HintOf(found.Installed.SecretUnknown),
 			"a new certificate is needed (%s): %w", reason, found.Installed.SecretUnknown)
 	}
