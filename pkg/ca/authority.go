@@ -183,7 +183,7 @@ func (a *Authority) KeyPEM() ([]byte, error) {
 }
 
 // Expired tells whether the time of the authority is over.
-func (a *Authority) Expired(now time.Time) bool { return now.After(a.end()) }
+func (a *Authority) Expired(now time.Time) bool { return now.After(a.End()) }
 
 // NearEnd tells whether a third of the authority's life or less is left.
 func (a *Authority) NearEnd(now time.Time) bool {
@@ -195,11 +195,11 @@ func (a *Authority) chain() []*x509.Certificate {
 	return append(slices.Clone(a.Intermediates), a.Certificate)
 }
 
-// signer is the certificate that signs leaves.
-func (a *Authority) signer() *x509.Certificate { return a.chain()[0] }
+// Signer is the certificate that signs leaves.
+func (a *Authority) Signer() *x509.Certificate { return a.chain()[0] }
 
-// end is when the first of the certificates ends.
-func (a *Authority) end() time.Time {
+// End is when the first of the certificates ends: no leaf is valid for longer.
+func (a *Authority) End() time.Time {
 	end := a.Certificate.NotAfter
 	for _, c := range a.Intermediates {
 		if c.NotAfter.Before(end) {

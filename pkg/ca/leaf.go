@@ -55,7 +55,7 @@ func (a *Authority) NewLeaf(o LeafOptions) (*Leaf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the key of the certificate: %w", err)
 	}
-	certificate, err := sign(o.template(a, key, now), a.signer(), key.Public(), a.Key)
+	certificate, err := sign(o.template(a, key, now), a.Signer(), key.Public(), a.Key)
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate: %w", err)
 	}
@@ -132,7 +132,7 @@ func (o LeafOptions) end(a *Authority, now time.Time) time.Time {
 	if asked := now.Add(o.Validity); o.Validity > 0 && asked.Before(longest) {
 		end = asked
 	}
-	if last := a.end(); last.Before(end) {
+	if last := a.End(); last.Before(end) {
 		end = last
 	}
 	return end

@@ -75,7 +75,7 @@ func TestInspect(t *testing.T) {
 				return 0
 			})
 		}, Serving, func(t *testing.T, status *Status) {
-			if status.Certificate != nil || !strings.HasPrefix(status.SecretUnknown, "read Secret istio-system/kftls-gateway: ") {
+			if status.Certificate == nil || status.Renewal == nil || !status.Pods[1].Serves || !strings.HasPrefix(status.SecretUnknown, "read Secret istio-system/kftls-gateway: ") {
 				t.Errorf("got %+v", status)
 			}
 		}},
