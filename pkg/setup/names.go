@@ -29,9 +29,8 @@ func (f *Finding) leaveOut(defaults ca.Names, address string) error {
 		return !slices.Contains(optional, name) || present.Names().Covers(name) || name == parsed.Hostname()
 	})
 	if len(names.DNS) == 0 {
-		names = names.Union(present.Names())
-		f.Dropped = nil
-		return f.chooseNames(names)
+		f.Names, f.Dropped = ca.Names{}, nil
+		return f.chooseNames(names.Union(present.Names()))
 	}
 	f.Names = names
 	return nil
