@@ -199,6 +199,18 @@ func TestAuthorityInForce(t *testing.T) {
 	})
 }
 
+// TestAuthorityThatTheSystemTrusts may be a company's, which has no constraints.
+func TestAuthorityThatTheSystemTrusts(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.Options.Given = &Given{Authority: systemCA}
+		s.mustRun(t)
+		elsewhere, err := s.another(t).inspector().Authority(t.Context())
+		if err != nil || !elsewhere.IsNew || elsewhere.Fingerprint() != systemCA.Fingerprint() {
+			t.Errorf("got %+v, %v", elsewhere, err)
+		}
+	})
+}
+
 // TestAPlantedCA is a ConfigMap into which somebody put a CA of their own.
 func TestAPlantedCA(t *testing.T) {
 	constrained, err := ca.NewAuthority(ca.AuthorityOptions{Permit: ca.DefaultNames(), Now: bubbleTime})
