@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"bytes"
 	"crypto/x509"
 	"io/fs"
 	"net/http"
@@ -66,7 +67,7 @@ func TestSetupWithACompanysCA(t *testing.T) {
 			t.Errorf("the ConfigMap says of the key: %q", got)
 		}
 		s.requireNoKeys(t)
-		if pem, err := os.ReadFile(result.CertificatePath); err != nil || string(pem) != string(company.Root) {
+		if pem, err := os.ReadFile(result.CertificatePath); err != nil || !bytes.Equal(pem, company.Root) {
 			t.Errorf("ca.crt: %v", err)
 		}
 
@@ -247,6 +248,17 @@ func TestSetupWithOptionsForTheCA(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSomebodysSecretDecidesNothing about the names.
+func TestSomebodysSecretDecidesNothing(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		s.api.Put(tlsSecret(t, gateway.SecretName, leafOf(t, systemCA, "their.example.com")), "somebody")
+		s.Options.Defaults = ca.DefaultNames()
+		_, err := s.run(t.Context())
+		wantReason(t, err, fault.NotOurs)
+	})
 }
 
 // TestDefaultNamesAreLeftOutForGood where they were left out once.

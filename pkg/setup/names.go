@@ -36,9 +36,12 @@ func (f *Finding) leaveOut(defaults ca.Names, address string) error {
 	return nil
 }
 
-// present is the certificate that is there: the Secret's, or, where that cannot
-// be read, what is served by our CA. It is nil where there is none.
+// present is the certificate of ours that is there: the Secret's, or, where that
+// cannot be read, what is served by our CA. It is nil where there is none.
 func (f *Finding) present() *ca.Leaf {
+	if f.Installed.RequireOurs() != nil {
+		return nil
+	}
 	if leaf, err := f.Installed.Leaf(); err == nil && leaf != nil {
 		return leaf
 	}
