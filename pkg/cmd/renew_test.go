@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -73,6 +74,36 @@ func TestRenewSaysWhatItDoes(t *testing.T) {
 		}
 		out, said = d.clear()
 		want(t, "one pod late", out+said, "secret/istio-system/kftls-gateway configured\n", "What is listed above was changed, and stays.\n")
+	})
+}
+
+func TestSetupSaysWhoseCAItUses(t *testing.T) {
+	atDesk(t, func(t *testing.T, d *desk) {
+		company := testutil.NewCompany(t, time.Now(), func(issuing *x509.Certificate) { issuing.KeyUsage = 0 })
+		chain, key := company.Write(t, t.TempDir())
+		given, err := (&givenFlags{certificates: chain, key: key}).read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := d.setup(t)
+		o.setup.Options.Given = given
+		if err := o.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		out, said := d.clear()
+		want(t, "stderr", said, "Use the CA CN=Example Issuing,O=Example that was given; clients trust its root CN=Example Root,O=Example (SHA-256 ",
+			`warning: the certificate "Example Issuing" (`, " lacks a key usage: Python 3.13 and other strict clients will refuse what it signs\n",
+			"Its key is not copied; to renew the certificate, it is read from "+key+"\n")
+		status, err := d.inspector(t).Inspect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		printStatus(d.factory, statusReport{Status: status})
+		shown, _ := d.clear()
+		want(t, "status", shown, "CA key:       not copied; read from "+key+"\n")
+		if strings.Contains(out+said+shown, "PRIVATE KEY") {
+			t.Error("a key was printed")
+		}
 	})
 }
 

@@ -124,6 +124,9 @@ func (v setupView) plan(p *setup.Proposal) {
 func (v setupView) given(p *setup.Proposal) {
 	v.ui.Note("Use the CA %s that was given; clients trust its root %s (SHA-256 %s)",
 		p.Authority.Signer().Subject, p.Authority.Certificate.Subject, p.Authority.Fingerprint())
+	for _, lax := range p.Authority.Lax() {
+		v.ui.Warn("%s: Python 3.13 and other strict clients will refuse what it signs", lax)
+	}
 	if p.Given.Source.Key == "" {
 		v.ui.Note("Its key is not copied; to renew the certificate, give it again")
 		return
