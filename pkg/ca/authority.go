@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,8 +54,13 @@ type AuthorityOptions struct {
 // Authority is a certificate authority: the certificate that clients trust,
 // and the key that signs leaves.
 type Authority struct {
+	// Certificate is the root, signed by itself.
 	Certificate *x509.Certificate
-	// Key is nil when only the certificate is known.
+	// Intermediates lead from the leaves up to the root: the one that signs
+	// leaves first. There are none where the root signs them itself.
+	Intermediates []*x509.Certificate
+	// Key belongs to the certificate that signs leaves; it is nil when only
+	// certificates are known.
 	Key crypto.Signer
 }
 
@@ -78,6 +84,9 @@ func NewAuthority(o AuthorityOptions) (*Authority, error) {
 		IsCA:                  true,
 		MaxPathLen:            0,
 		MaxPathLenZero:        true,
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
 	if err := o.constrain(template); err != nil {
 		return nil, err
@@ -173,11 +182,32 @@ func (a *Authority) KeyPEM() ([]byte, error) {
 	return data, nil
 }
 
-// Expired tells whether the certificate's time is over.
-func (a *Authority) Expired(now time.Time) bool { return now.After(a.Certificate.NotAfter) }
+// Expired tells whether the time of the authority is over.
+func (a *Authority) Expired(now time.Time) bool { return now.After(a.End()) }
 
-// NearEnd tells whether a third of the certificate's life or less is left.
-func (a *Authority) NearEnd(now time.Time) bool { return nearEnd(a.Certificate, now) }
+// NearEnd tells whether a third of the authority's life or less is left.
+func (a *Authority) NearEnd(now time.Time) bool {
+	return slices.ContainsFunc(a.chain(), func(c *x509.Certificate) bool { return RenewalDue(c, now, 0) })
+}
+
+// chain is all certificates: the one that signs leaves first, the root last.
+func (a *Authority) chain() []*x509.Certificate {
+	return append(slices.Clone(a.Intermediates), a.Certificate)
+}
+
+// Signer is the certificate that signs leaves.
+func (a *Authority) Signer() *x509.Certificate { return a.chain()[0] }
+
+// End is when the first of the certificates ends: no leaf is valid for longer.
+func (a *Authority) End() time.Time {
+	end := a.Certificate.NotAfter
+	for _, c := range a.Intermediates {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
+}
 
 func encodeCertificates(certificates ...*x509.Certificate) []byte {
 	var out []byte

@@ -22,18 +22,11 @@ import (
 // the whole of both families excluded instead.
 func (o AuthorityOptions) constrain(template *x509.Certificate) error {
 	if o.Unconstrained {
-		if o.ConstrainIPs || len(o.PermitDNS) > 0 {
-			return fault.New(fault.Certificate, "drop one of the two",
-				"a certificate authority cannot be both unconstrained and constrained to names")
-		}
 		return nil
 	}
 	wider, err := ParseNames(o.PermitDNS)
 	if err != nil {
 		return err
-	}
-	if len(wider.IPs) > 0 {
-		return fault.New(fault.Certificate, "", "%s is an address: only DNS names can be permitted beforehand", wider.IPs[0])
 	}
 	template.PermittedDNSDomains = subtrees(o.Permit.Union(wider).DNS)
 	if len(template.PermittedDNSDomains) == 0 {
@@ -53,6 +46,58 @@ func (o AuthorityOptions) constrain(template *x509.Certificate) error {
 		}
 	}
 	return nil
+}
+
+// Validate refuses options that contradict each other, and names that cannot be
+// permitted.
+func (o AuthorityOptions) Validate() error {
+	if o.Unconstrained && (o.ConstrainIPs || len(o.PermitDNS) > 0) {
+		return fault.New(fault.Certificate, "drop one of the two",
+			"a certificate authority cannot be both unconstrained and constrained to names")
+	}
+	wider, err := ParseNames(o.PermitDNS)
+	if err != nil {
+		return err
+	}
+	if len(wider.IPs) > 0 {
+		return fault.New(fault.Certificate, "", "%s is an address: only DNS names can be permitted beforehand", wider.IPs[0])
+	}
+	return nil
+}
+
+// Unmet returns what was asked for and an authority that is there already does
+// not have, "" when it has all of it. More than was asked for is no matter.
+func (o AuthorityOptions) Unmet(a *Authority) string {
+	if o.Unconstrained && a.limits() {
+		return "it has name constraints (" + constraintText(a.Certificate) + ")"
+	}
+	if o.ConstrainIPs && !a.ConstrainsIPs() {
+		return "it does not constrain IP addresses"
+	}
+	for _, name := range o.PermitDNS {
+		if names, err := ParseNames([]string{name}); err == nil && a.Permits(names) != nil {
+			return "it does not permit " + name
+		}
+	}
+	return ""
+}
+
+// Exceeded tells whether an authority may sign for more, or is refused by more
+// clients, than one that these options make.
+func (o AuthorityOptions) Exceeded(a *Authority) bool {
+	return !o.Unconstrained && !a.Constrained() || !o.ConstrainIPs && a.ConstrainsIPs()
+}
+
+// limits tells of any name constraint, critical or not.
+func (a *Authority) limits() bool {
+	c := a.Certificate
+	return len(c.PermittedDNSDomains)+len(c.ExcludedDNSDomains) > 0 || a.ConstrainsIPs()
+}
+
+// ConstrainsIPs tells whether the certificate limits for which IP addresses it
+// may sign.
+func (a *Authority) ConstrainsIPs() bool {
+	return len(a.Certificate.PermittedIPRanges)+len(a.Certificate.ExcludedIPRanges) > 0
 }
 
 // subtrees returns the DNS subtree of each name, for *.x that of x.
@@ -77,27 +122,42 @@ func (a *Authority) Constrained() bool {
 	return a.Certificate.PermittedDNSDomainsCritical && len(a.Certificate.PermittedDNSDomains) > 0
 }
 
-// Permits returns nil if the authority's name constraints allow all of the
-// names, else an error that lists those outside. Clients refuse a leaf whole
-// for one such name, even when they dial another.
+// Permits returns nil if the name constraints of the authority, and of its
+// intermediates, allow all of the names, else an error that lists those outside.
+// Clients refuse a leaf whole for one such name, even when they dial another.
 func (a *Authority) Permits(names Names) error {
-	var outside []string
+	for _, c := range slices.Backward(a.chain()) {
+		if outside := outside(c, names); len(outside) > 0 {
+			return fault.New(fault.Certificate, "",
+				"the name constraints of the certificate authority %s (%s) do not permit %s",
+				a.nameOf(c), constraintText(c), strings.Join(outside, ", "))
+		}
+	}
+	return nil
+}
+
+// nameOf names a certificate of the chain in a message.
+func (a *Authority) nameOf(c *x509.Certificate) string {
+	if len(a.Intermediates) == 0 {
+		return short(Fingerprint(c))
+	}
+	return describe(c)
+}
+
+// outside lists the names that a certificate's constraints do not permit.
+func outside(c *x509.Certificate, names Names) []string {
+	var found []string
 	for _, dns := range names.DNS {
-		if !permitsDNS(a.Certificate, dns) {
-			outside = append(outside, dns)
+		if !permitsDNS(c, dns) {
+			found = append(found, dns)
 		}
 	}
 	for _, ip := range names.IPs {
-		if !permitsIP(a.Certificate, ip) {
-			outside = append(outside, ip.String())
+		if !permitsIP(c, ip) {
+			found = append(found, ip.String())
 		}
 	}
-	if len(outside) == 0 {
-		return nil
-	}
-	return fault.New(fault.Certificate, "",
-		"the name constraints of the certificate authority %s (%s) do not permit %s",
-		short(a.Fingerprint()), constraintText(a.Certificate), strings.Join(outside, ", "))
+	return found
 }
 
 func permitsDNS(c *x509.Certificate, name string) bool {

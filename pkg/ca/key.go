@@ -148,9 +148,13 @@ func decodeKey(data []byte) (crypto.Signer, error) {
 	}
 }
 
+// errEncrypted is a key that cannot be read without a passphrase. None is asked
+// for: a run from cron has nobody to ask.
+var errEncrypted = errors.New("the private key is encrypted with a passphrase")
+
 func decodeKeyBlock(block *pem.Block) (crypto.Signer, error) {
 	if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-		return nil, errors.New("the private key is encrypted with a passphrase")
+		return nil, errEncrypted
 	}
 	var key any
 	var err error
@@ -172,10 +176,4 @@ func decodeKeyBlock(block *pem.Block) (crypto.Signer, error) {
 		return nil, fmt.Errorf("a key of type %T cannot sign", key)
 	}
 	return signer, nil
-}
-
-// pairs tells whether the private key belongs to the public key.
-func pairs(private crypto.Signer, public crypto.PublicKey) bool {
-	own, ok := private.Public().(interface{ Equal(crypto.PublicKey) bool })
-	return ok && own.Equal(public)
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -56,12 +55,12 @@ func (a *Authority) NewLeaf(o LeafOptions) (*Leaf, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the key of the certificate: %w", err)
 	}
-	certificate, err := sign(o.template(a, key, now), a.Certificate, key.Public(), a.Key)
+	certificate, err := sign(o.template(a, key, now), a.Signer(), key.Public(), a.Key)
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate: %w", err)
 	}
-	leaf := &Leaf{Certificate: certificate, Key: key, Issuers: []*x509.Certificate{a.Certificate}}
-	if err := a.verify(certificate, now); err != nil {
+	leaf := &Leaf{Certificate: certificate, Key: key, Issuers: a.chain()}
+	if err := leaf.verify(a, now); err != nil {
 		return nil, fault.New(fault.Certificate, "", "verify the certificate just made: %w", err)
 	}
 	return leaf, nil
@@ -69,10 +68,9 @@ func (a *Authority) NewLeaf(o LeafOptions) (*Leaf, error) {
 
 // canSign refuses what would make a leaf that clients do not accept.
 func (a *Authority) canSign(o LeafOptions, now time.Time) error {
-	name := "the certificate authority " + short(a.Fingerprint())
 	switch {
 	case a.Key == nil:
-		return fault.New(fault.Certificate, "", "%s cannot sign: %w", name, errNoKey)
+		return fault.New(fault.Certificate, "", "the certificate authority %s cannot sign: %w", short(a.Fingerprint()), errNoKey)
 	case len(o.Names.DNS) == 0:
 		// GnuTLS and OpenSSL apply DNS constraints to the common name of a leaf
 		// that has only addresses.
@@ -82,13 +80,27 @@ func (a *Authority) canSign(o LeafOptions, now time.Time) error {
 	case o.Validity > MaxLeafValidity:
 		return fault.New(fault.Certificate, "", "a certificate for %s would be refused by clients: at most %d days are allowed",
 			o.Validity, MaxLeafValidity/(24*time.Hour))
-	case a.Expired(now):
-		return fault.New(fault.Certificate, "", "%s ended on %s", name, a.Certificate.NotAfter.Format(time.RFC3339))
-	case now.Before(a.Certificate.NotBefore):
-		return fault.New(fault.Certificate, "check the clock of this computer", "%s begins only on %s",
-			name, a.Certificate.NotBefore.Format(time.RFC3339))
+	}
+	if err := a.InForce(now); err != nil {
+		return err
 	}
 	return a.Permits(o.Names)
+}
+
+// InForce refuses an authority whose time, or that of one of its intermediates,
+// has not come yet or is over.
+func (a *Authority) InForce(now time.Time) error {
+	for _, c := range slices.Backward(a.chain()) {
+		name := "the certificate authority " + a.nameOf(c)
+		switch {
+		case now.After(c.NotAfter):
+			return fault.New(fault.Certificate, "", "%s ended on %s", name, c.NotAfter.Format(time.RFC3339))
+		case now.Before(c.NotBefore):
+			return fault.New(fault.Certificate, "check the clock of this computer", "%s begins only on %s",
+				name, c.NotBefore.Format(time.RFC3339))
+		}
+	}
+	return nil
 }
 
 func (o LeafOptions) template(a *Authority, key crypto.Signer, now time.Time) *x509.Certificate {
@@ -120,20 +132,10 @@ func (o LeafOptions) end(a *Authority, now time.Time) time.Time {
 	if asked := now.Add(o.Validity); o.Validity > 0 && asked.Before(longest) {
 		end = asked
 	}
-	if a.Certificate.NotAfter.Before(end) {
-		end = a.Certificate.NotAfter
+	if last := a.End(); last.Before(end) {
+		end = last
 	}
 	return end
-}
-
-// verify checks chain, constraints, usage and time, as a Go client would.
-func (a *Authority) verify(leaf *x509.Certificate, now time.Time) error {
-	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots:       a.Pool(),
-		CurrentTime: now,
-		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-	return err
 }
 
 // ChainPEM returns leaf and issuers as PEM: the content of tls.crt.
@@ -156,43 +158,3 @@ func (l *Leaf) Fingerprint() string { return Fingerprint(l.Certificate) }
 
 // Names returns the subject alternative names.
 func (l *Leaf) Names() Names { return NamesOf(l.Certificate) }
-
-// NearEnd tells whether a third of the certificate's life or less is left.
-func (l *Leaf) NearEnd(now time.Time) bool { return nearEnd(l.Certificate, now) }
-
-// nearEnd counts a life from when the certificate was made: the hour before
-// that would put a short life near its end at once.
-func nearEnd(c *x509.Certificate, now time.Time) bool {
-	life := c.NotAfter.Sub(c.NotBefore)
-	if life > backdate {
-		life -= backdate
-	}
-	return c.NotAfter.Sub(now) <= life/3
-}
-
-// Unfit returns why the leaf cannot serve the names under the authority, or
-// "" when it can. An empty algorithm means that any key will do.
-func (l *Leaf) Unfit(a *Authority, want Names, algorithm KeyAlgorithm, now time.Time) string {
-	c := l.Certificate
-	if err := c.CheckSignatureFrom(a.Certificate); err != nil {
-		return "it is not signed by the certificate authority " + short(a.Fingerprint())
-	}
-	if missing := l.Names().missing(want); len(missing) > 0 {
-		return "it lacks " + strings.Join(missing, ", ")
-	}
-	if has := AlgorithmOf(c.PublicKey); algorithm != "" && has != algorithm {
-		return fmt.Sprintf("its key is %s, not %s", has, algorithm)
-	}
-	switch {
-	case now.Before(c.NotBefore):
-		return "it is not valid before " + c.NotBefore.Format(time.RFC3339)
-	case now.After(c.NotAfter):
-		return "it ended on " + c.NotAfter.Format(time.RFC3339)
-	case l.NearEnd(now):
-		return "it is near its end on " + c.NotAfter.Format(time.RFC3339)
-	}
-	if err := a.verify(c, now); err != nil {
-		return "clients refuse it: " + err.Error()
-	}
-	return ""
-}

@@ -130,7 +130,7 @@ func TestLeafValidity(t *testing.T) {
 			if got := l.Certificate.NotAfter; !got.Equal(tt.want) {
 				t.Errorf("ends %v, want %v", got, tt.want)
 			}
-			if l.NearEnd(noon) {
+			if RenewalDue(l.Certificate, noon, 0) {
 				t.Error("a new leaf is near its end")
 			}
 		})
@@ -204,7 +204,7 @@ func TestUnfit(t *testing.T) {
 		{"outside the constraints", forge(t, a, names.Union(mustNames(t, "www.example.org"))), a, names.Strings(), "", noon, "clients refuse it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := tt.leaf.Unfit(tt.authority, mustNames(t, tt.want...), tt.algorithm, tt.at)
+			got := tt.leaf.Unfit(tt.authority, Demand{Names: mustNames(t, tt.want...), KeyAlgorithm: tt.algorithm}, tt.at)
 			if (got == "") != (tt.reason == "") || !strings.Contains(got, tt.reason) {
 				t.Errorf("unfit because %q, want %q", got, tt.reason)
 			}

@@ -54,6 +54,22 @@ func (n Names) Union(o Names) Names {
 	return u
 }
 
+// Filter returns the names for which keep says yes.
+func (n Names) Filter(keep func(name string) bool) Names {
+	kept := Names{}
+	for _, dns := range n.DNS {
+		if keep(dns) {
+			kept.DNS = append(kept.DNS, dns)
+		}
+	}
+	for _, ip := range n.IPs {
+		if keep(ip.String()) {
+			kept.IPs = append(kept.IPs, ip)
+		}
+	}
+	return kept
+}
+
 // Strings returns the DNS names, then the addresses, as a user would type them.
 func (n Names) Strings() []string {
 	out := slices.Clone(n.DNS)

@@ -56,7 +56,7 @@ func askOpenSSL(t *testing.T, openssl string, root *x509.Certificate, leaf *Leaf
 		hostFlag = "-verify_ip"
 	}
 	out, err := exec.CommandContext(t.Context(), openssl, "verify", "-x509_strict", "-purpose", "sslserver",
-		"-attime", strconv.FormatInt(at.Unix(), 10), "-CAfile", caFile, hostFlag, host, leafFile).CombinedOutput()
+		"-attime", strconv.FormatInt(at.Unix(), 10), "-CAfile", caFile, "-untrusted", leafFile, hostFlag, host, leafFile).CombinedOutput()
 	if err == nil {
 		return ""
 	}

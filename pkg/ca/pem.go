@@ -51,8 +51,16 @@ func ParseBundle(certPEM []byte) ([]*Authority, error) {
 	return all, nil
 }
 
-// checkAuthority's errors continue a sentence about the certificate.
+// checkAuthority's errors, and those of its parts, continue a sentence about the
+// certificate.
 func checkAuthority(c *x509.Certificate) error {
+	if err := maySign(c); err != nil {
+		return err
+	}
+	return signsItself(c)
+}
+
+func maySign(c *x509.Certificate) error {
 	switch {
 	case !c.BasicConstraintsValid || !c.IsCA:
 		return errors.New("is not that of a certificate authority")
@@ -61,6 +69,10 @@ func checkAuthority(c *x509.Certificate) error {
 	case len(c.UnhandledCriticalExtensions) > 0:
 		return fmt.Errorf("has a critical extension that is not understood (%s)", c.UnhandledCriticalExtensions[0])
 	}
+	return nil
+}
+
+func signsItself(c *x509.Certificate) error {
 	if err := c.CheckSignatureFrom(c); err != nil {
 		// curl and openssl accept only a root as the end of a chain.
 		return fmt.Errorf("is not signed by itself, so clients do not take it for a root: %w", err)

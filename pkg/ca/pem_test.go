@@ -53,7 +53,7 @@ func TestLeafThroughPEM(t *testing.T) {
 	if got.Fingerprint() != l.Fingerprint() || len(got.Issuers) != 1 || !got.Issuers[0].Equal(a.Certificate) {
 		t.Errorf("read back as %s with %d issuers", got.Fingerprint(), len(got.Issuers))
 	}
-	if reason := got.Unfit(a, DefaultNames(), "", noon); reason != "" {
+	if reason := got.Unfit(a, Demand{Names: DefaultNames()}, noon); reason != "" {
 		t.Errorf("unfit: %s", reason)
 	}
 	if got, err = ParseLeaf(l.ChainPEM(), nil); err != nil || got.Key != nil {
@@ -272,7 +272,7 @@ func FuzzParseLeaf(f *testing.F) {
 		if err != nil || again.Fingerprint() != got.Fingerprint() || len(again.Issuers) != len(got.Issuers) {
 			t.Errorf("what was read is not read again: %v", err)
 		}
-		_ = got.Unfit(a, DefaultNames(), ECDSAP256, noon)
+		_ = got.Unfit(a, Demand{Names: DefaultNames(), KeyAlgorithm: ECDSAP256}, noon)
 		_ = Text(got.Certificate)
 		_ = MadeHere(got.Certificate)
 	})

@@ -95,6 +95,7 @@ func newRootCommand(f *Factory, args []string) *cobra.Command {
 func verbs(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newSetupCommand(f),
+		newRenewCommand(f),
 		newTeardownCommand(f),
 		newStatusCommand(f),
 		newDiagnoseCommand(f),

@@ -49,7 +49,7 @@ func TestStatusShowsSessions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := statusReport{Status: status, Sessions: sessionsBehind(t.Context(), d.factory, &target{cluster: c, home: home}, status)}
+		report := statusReport{Status: status, Sessions: sessionsBehind(t.Context(), d.factory, home, status)}
 		printStatus(d.factory, report)
 		out, _ := d.clear()
 		want(t, "status", out, "Session:      ann@example.com at http://localhost, until ", "Session:      bob at https://kubeflow.example.com, until ")

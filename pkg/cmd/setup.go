@@ -25,6 +25,8 @@ const defaultTimeout = 60 * time.Second
 type setupOptions struct {
 	targetFlags
 	changeFlags
+	authorityFlags
+	beforeFlag
 
 	san                []string
 	hosts              []string
@@ -41,6 +43,7 @@ type setupOptions struct {
 	factory            *Factory
 	setup              *setup.Setup
 	parsedNames        ca.Names
+	defaultNames       ca.Names
 	parsedKeyAlgorithm ca.KeyAlgorithm
 }
 
@@ -79,6 +82,8 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	}
 	o.targetFlags.add(c)
 	o.changeFlags.add(c)
+	o.authorityFlags.add(c)
+	o.beforeFlag.add(c)
 	o.export.add(c)
 	flags := c.Flags()
 	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
@@ -106,7 +111,9 @@ func (o *setupOptions) complete() (err error) {
 	if err != nil {
 		return fault.Wrap(fault.Usage, fault.HintOf(err), err)
 	}
-	o.parsedNames = ca.DefaultNames().Union(sans)
+	if o.parsedNames, o.defaultNames, err = o.authorityFlags.complete(sans); err != nil {
+		return err
+	}
 	if o.parsedKeyAlgorithm, err = parseKeyAlgorithm(o.keyAlgorithm); err != nil {
 		return err
 	}
@@ -180,6 +187,14 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := o.beforeFlag.parse()
+	if err != nil {
+		return err
+	}
+	given, err := o.read()
+	if err != nil {
+		return err
+	}
 	target, err := o.open(ctx, o.factory)
 	if err != nil {
 		return err
@@ -192,7 +207,8 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Now: o.factory.Now,
 		Dialer: portforward.NewDialer(target.cluster.Config, portforward.Options{}),
 		Options: setup.Options{
-			Gateway: target.gateway, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
+			Gateway: target.gateway, Names: o.parsedNames, Defaults: o.defaultNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
+			Authority: o.authorityFlags.options(), Given: given, DiscardKey: o.discardKey, Before: before,
 			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback,
 		},
 	}

@@ -46,9 +46,14 @@ func (v setupView) found(s *setup.Setup, found *setup.Finding) {
 	if skew := found.Skew.Abs(); skew > setup.SkewWarning {
 		v.ui.Warn("the clocks of this computer and of the API server differ by %s", skew.Round(time.Second))
 	}
+	v.dropped(found)
+}
+
+// dropped warns of names that the certificate will not have.
+func (v setupView) dropped(found *setup.Finding) {
 	for _, name := range found.Dropped {
 		v.ui.Warn("%s is not put into the certificate: the server's hosts (%s) do not admit it",
-			name, strings.Join(gateway.ServedHosts(door, found.Spec), ", "))
+			name, strings.Join(gateway.ServedHosts(found.Door, found.Spec), ", "))
 	}
 }
 
@@ -90,10 +95,16 @@ func (v setupView) trusted(found *setup.Finding) {
 // plan says what would be done.
 func (v setupView) plan(p *setup.Proposal) {
 	v.ui.Note("")
-	if p.IsNew {
+	switch {
+	case p.IsNew:
 		v.ui.Note("Make a CA for %s (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), p.Authority.Fingerprint())
-	} else {
+	case p.Given != nil:
+		v.given(p)
+	default:
 		v.ui.Note("Use the CA of %s (SHA-256 %s)", day(p.Authority.Certificate.NotBefore), p.Authority.Fingerprint())
+	}
+	if p.DiscardsKey {
+		v.ui.Note("Throw the key of the CA away once its certificate is served: it will sign no other one")
 	}
 	if p.LeafReason != "" {
 		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
@@ -107,6 +118,20 @@ func (v setupView) plan(p *setup.Proposal) {
 	if p.Plan.Empty() {
 		v.ui.Note("Change nothing: all of it is there")
 	}
+}
+
+// given says whose CA signs, and what of it is kept on this computer.
+func (v setupView) given(p *setup.Proposal) {
+	v.ui.Note("Use the CA %s that was given; clients trust its root %s (SHA-256 %s)",
+		p.Authority.Signer().Subject, p.Authority.Certificate.Subject, p.Authority.Fingerprint())
+	for _, lax := range p.Authority.Lax() {
+		v.ui.Warn("%s: Python 3.13 and other strict clients will refuse what it signs", lax)
+	}
+	if p.Given.Source.Key == "" {
+		v.ui.Note("Its key is not copied; to renew the certificate, give it again")
+		return
+	}
+	v.ui.Note("Its key is not copied; to renew the certificate, it is read from %s", p.Given.Source.Key)
 }
 
 func (v setupView) diff(plan *gateway.Plan) error {
@@ -178,17 +203,23 @@ func (v setupView) failed(result *setup.Result) {
 func (v setupView) next(result *setup.Result) {
 	p := result.Proposal
 	name := gateway.SampleName(p.Finding.Names.DNS[0])
+	v.served(result)
+	v.ui.Note("")
+	v.ui.Note("Try it:   %s port-forward 8443:%d &", v.name, p.Finding.Spec.Port)
+	v.ui.Note("          curl --cacert %s https://%s:8443/", v.caFile(result), name)
+	v.ui.Note("Undo it:  %s teardown", v.name)
+}
+
+// served says what was verified, and until when it is valid.
+func (v setupView) served(result *setup.Result) {
+	p := result.Proposal
 	v.ui.Note("")
 	v.ui.Note("%d gateway pods serve it in %s, and %s.",
 		len(result.Verdict.Pods), result.Took.Round(10*time.Millisecond), guarded(result.Verdict.Answers))
 	if p.Pair != nil {
 		v.ui.Note("The certificate is valid until %s, the CA until %s.",
-			day(p.Pair.Certificate.NotAfter), day(p.Authority.Certificate.NotAfter))
+			day(p.Pair.Certificate.NotAfter), day(p.Authority.End()))
 	}
-	v.ui.Note("")
-	v.ui.Note("Try it:   %s port-forward 8443:%d &", v.name, p.Finding.Spec.Port)
-	v.ui.Note("          curl --cacert %s https://%s:8443/", v.caFile(result), name)
-	v.ui.Note("Undo it:  %s teardown", v.name)
 }
 
 // guarded says what the answers to requests without a session prove.

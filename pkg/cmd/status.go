@@ -1,120 +1,129 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
+	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
+type statusOptions struct {
+	targetFlags
+	beforeFlag
+
+	output       string
+	needsRenewal bool
+	local        bool
+	factory      *Factory
+}
+
 func newStatusCommand(f *Factory) *cobra.Command {
-	var (
-		flags  targetFlags
-		output string
-	)
+	o := &statusOptions{factory: f}
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is set up and who is logged in, and until when",
-		Long: "Show the certificate authority, the certificate and the HTTPS server that setup made, until when " +
-			"they are valid, and what the gateway pods serve; and the sessions that this computer keeps for this " +
-			"Kubeflow and for those that were reached by a URL. Changes nothing, and does not ask Kubeflow whether a session still holds.",
+		Long: "Show the certificate authority, the certificate and the HTTPS server that setup made, who made them, until when " +
+			"they are valid, and what each gateway pod serves; and the sessions that this computer keeps for this " +
+			"Kubeflow and for those that were reached by a URL. Changes nothing, and does not ask Kubeflow whether a session still holds.\n\n" +
+			"Without rights on Secrets, what is served stands for what the Secret holds. Where the cluster cannot be asked, " +
+			"what this computer keeps is shown all the same; --local asks none.",
 		Example: fmt.Sprintf(`
 			# For people
 			%[1]s status
 
 			# For scripts
-			%[1]s status -o json`, f.Name),
+			%[1]s status -o json
+
+			# For a monitor: exit code 3 when the certificate is due for renewal
+			%[1]s status --needs-renewal --before 30d`, f.Name),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := validateOutput(output, "json", "yaml"); err != nil {
+			if err := o.validate(); err != nil {
 				return err
 			}
-			target, err := flags.open(c.Context(), f)
-			if err != nil {
-				return err
-			}
-			inspector := target.inspector(f, flags.secretName)
-			defer inspector.Dialer.Close()
-			status, err := inspector.Inspect(c.Context())
-			if err != nil {
-				return err
-			}
-			report := statusReport{Status: status, Sessions: sessionsBehind(c.Context(), f, target, status)}
-			if output != "" {
-				return printObject(f.Streams.Out, output, report)
-			}
-			printStatus(f, report)
-			return nil
+			return o.run(c.Context())
 		},
 	}
-	flags.add(c)
-	c.Flags().StringVarP(&output, "output", "o", "", "One of 'yaml' or 'json'.")
+	o.targetFlags.add(c)
+	o.beforeFlag.add(c)
+	flags := c.Flags()
+	flags.StringVarP(&o.output, "output", "o", "", "One of 'yaml' or 'json'.")
+	flags.BoolVar(&o.needsRenewal, "needs-renewal", false,
+		"End with exit code 3 when the certificate is due for renewal, 0 when it is not, and 1 when that cannot be said or it is not served")
+	flags.BoolVar(&o.local, "local", false, "Ask no cluster: show what this computer keeps")
 	return c
 }
 
-// printStatus writes the status for people, on stdout.
-func printStatus(f *Factory, s statusReport) {
-	field := func(name, format string, args ...any) {
-		fmt.Fprintf(f.Streams.Out, "%-13s %s\n", name+":", fmt.Sprintf(format, args...))
+func (o *statusOptions) validate() error {
+	if err := validateOutput(o.output, "json", "yaml"); err != nil {
+		return err
 	}
-	field("Context", "%s (%s)", s.Context, s.Server)
-	field("Gateway", "%s, Service %s", s.Gateway, s.Service)
-	field("Login", "%s", s.Login)
-	if s.Port != 0 {
-		field("HTTPS", "port %d, hosts %s", s.Port, strings.Join(s.Hosts, ", "))
+	if o.local && (o.needsRenewal || o.gateway != "" || o.secretName != "") {
+		return fault.New(fault.Usage, "leave one of them out", "--local asks no cluster, and --needs-renewal, --gateway and --secret-name are about one")
 	}
-	if s.Certificate != nil {
-		field("Certificate", "until %s%s, for %s", day(s.Certificate.NotAfter), nearEnd(s.Certificate), strings.Join(s.Certificate.Names, ", "))
-	}
-	if s.SecretUnknown != "" {
-		field("Certificate", "not checked: %s", s.SecretUnknown)
-	}
-	if s.CA != nil {
-		field("CA", "until %s%s, SHA-256 %s", day(s.CA.NotAfter), nearEnd(s.CA), s.CA.Fingerprint)
-		field("CA key", "%s", keyPlace(s.CA))
-	}
-	for _, pod := range s.Pods {
-		state := "serves it"
-		if !pod.Serves {
-			state = pod.Problem
-		}
-		if s.Port != 0 {
-			field("Pod", "%s: %s", pod.Name, state)
-		}
-	}
-	field("State", "%s", describeState(f, s.State))
-	for _, kept := range s.Sessions {
-		field("Session", "%s", kept.line(f.Now()))
-	}
-	for _, note := range s.Notes {
-		f.UI.Note("note: %s", note)
-	}
+	return nil
 }
 
-func nearEnd(c *setup.CertificateStatus) string {
-	if c.NearEnd {
-		return " (near its end)"
+func (o *statusOptions) run(ctx context.Context) error {
+	before, err := o.beforeFlag.parse()
+	if err != nil {
+		return err
 	}
-	return ""
+	status, home, err := o.inspect(ctx, before)
+	if home == nil {
+		return err
+	}
+	report := statusReport{Status: status, Sessions: sessionsBehind(ctx, o.factory, home, status)}
+	if o.output == "" {
+		printStatus(o.factory, report)
+	} else if err := printObject(o.factory.Streams.Out, o.output, report); err != nil {
+		return err
+	}
+	if err == nil && o.needsRenewal {
+		err = needsRenewal(status)
+	}
+	return err
 }
 
-func keyPlace(c *setup.CertificateStatus) string {
-	if c.KeyHere {
-		return "on this computer, beside " + c.Path
+// inspect asks the cluster. Beside an error, the status is what is known without
+// it, and the home is nil where not even that is.
+func (o *statusOptions) inspect(ctx context.Context, before time.Duration) (*setup.Status, *state.Home, error) {
+	home, err := o.factory.Home()
+	if err != nil {
+		return nil, nil, err
 	}
-	return "not on this computer"
+	onlyHere := setup.Inspector{Home: home, Now: o.factory.Now}
+	if o.local {
+		return onlyHere.LocalOnly(nil), home, nil
+	}
+	target, err := o.open(ctx, o.factory)
+	if err != nil {
+		return onlyHere.LocalOnly(err), home, err
+	}
+	inspector := target.inspector(o.factory, o.secretName)
+	defer inspector.Dialer.Close()
+	inspector.Before = before
+	status, err := inspector.Inspect(ctx)
+	if err != nil {
+		return inspector.LocalOnly(err), home, err
+	}
+	return status, home, nil
 }
 
-func describeState(f *Factory, s setup.State) string {
-	switch s {
-	case setup.Serving:
-		return "serving"
-	case setup.NotServing:
-		return "not all gateway pods serve the certificate; try '" + f.Name + " setup'"
-	case setup.ServerMissing:
-		return "the server is gone from the Gateway (an installer may have applied its own again); run '" + f.Name + " setup'"
+// needsRenewal turns a status into an exit code.
+func needsRenewal(s *setup.Status) error {
+	switch {
+	case s.Renewal == nil:
+		return fault.New(fault.NotFound, "kubectl kftls setup", "there is no certificate of ours that could be renewed")
+	case s.Renewal.Due:
+		return silentExit(exitRenewalDue)
+	case s.State != setup.Serving:
+		return fault.New(fault.Verification, "kubectl kftls setup", "the certificate is not due for renewal, but not every gateway pod serves it")
 	}
-	return "not set up; begin with '" + f.Name + " setup'"
+	return nil
 }

@@ -35,15 +35,17 @@ type sessionStatus struct {
 	Readable bool `json:"readable"`
 }
 
-// sessionsBehind are the sessions of a front door and of URLs. That they cannot
-// be listed is a note.
-func sessionsBehind(ctx context.Context, f *Factory, t *target, s *setup.Status) []sessionStatus {
+// sessionsBehind are the sessions of a front door and of URLs; all of them where
+// the front door is not known. That they cannot be listed is a note.
+func sessionsBehind(ctx context.Context, f *Factory, home *state.Home, s *setup.Status) []sessionStatus {
 	found := []sessionStatus{}
 	here := state.Origin{Server: s.Server, Gateway: s.Gateway}
-	store, err := t.home.Sessions(ctx, "", state.SystemKeyring())
+	store, err := home.Sessions(ctx, "", state.SystemKeyring())
 	if err == nil {
 		var kept []keptSession
-		kept, err = keptSessions(store, func(p endpoint.Place) bool { return p.URL != "" || p.Cluster == here })
+		kept, err = keptSessions(store, func(p endpoint.Place) bool {
+			return p.URL != "" || p.Cluster == here || s.State == setup.Unknown
+		})
 		for _, k := range kept {
 			found = append(found, k.status(f.Now()))
 		}

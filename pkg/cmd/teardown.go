@@ -136,7 +136,11 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 		return nil
 	}
 	for _, authority := range plan.Authorities {
-		o.factory.UI.Note("Remove the CA of %s and its key: SHA-256 %s", day(authority.Certificate.NotBefore), authority.Fingerprint())
+		what := "the CA of " + day(authority.Certificate.NotBefore)
+		if authority.Key != nil {
+			what += " and its key"
+		}
+		o.factory.UI.Note("Remove %s: SHA-256 %s", what, authority.Fingerprint())
 	}
 	if o.dryRun != dryRunNone {
 		return nil

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -109,12 +111,13 @@ func (i *Installed) Authority() (*ca.Authority, error) {
 
 // RequireSmall refuses a CA of the ConfigMap that could sign for any name, for a
 // computer that does not know it: whoever may write a ConfigMap could plant one.
+// One that the system trusts already, as a company's often is, gains nothing.
 func (i *Installed) RequireSmall(published *ca.Authority) error {
-	if published.Constrained() {
+	if published.Constrained() || Accepts([]*x509.Certificate{published.Certificate}, nil, "", time.Now()) == nil {
 		return nil
 	}
 	return fault.New(fault.Certificate,
-		"ask who made it; to look at it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
+		"ask who made it; a company's CA is taken where the system trusts it; to look at it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
 		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
 }
 

@@ -31,10 +31,22 @@ const (
 	// AnnotationLeaf is the fingerprint of the first certificate in tls.crt:
 	// a Secret without it, or with another one, is not ours.
 	AnnotationLeaf = "kftls.github.io/leaf-fingerprint"
-	// AnnotationComputer is the random id of the computer that holds the CA key.
+	// AnnotationComputer is the random id of the computer that holds the CA key;
+	// with AnnotationKey, of the one that set up.
 	AnnotationComputer = "kftls.github.io/computer"
+	// AnnotationKey says of a CA key that is not on that computer what became of
+	// it: KeyDiscarded or KeyGiven.
+	AnnotationKey = "kftls.github.io/ca-key"
 	// AnnotationSetup is the Record on the Gateway of what was changed in it.
 	AnnotationSetup = "kftls.github.io/setup"
+
+	// KeyDiscarded is the key of a CA that was thrown away after its first use.
+	KeyDiscarded = "discarded"
+	// KeyGiven is the key of a CA that somebody else made, and keeps.
+	KeyGiven = "given"
+	// keyKept takes the place of one of these where another CA follows: the
+	// annotation may be somebody else's field, which an apply does not remove.
+	keyKept = "kept"
 
 	// APIVersion is the version of everything that we write or print as JSON.
 	APIVersion = "kftls.github.io/v1alpha1"

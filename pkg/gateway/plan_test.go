@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -366,6 +368,47 @@ func TestConfigMapKeepsWhoHoldsTheKey(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+func TestConfigMapSaysWhatBecameOfTheKey(t *testing.T) {
+	own := authority(t)
+	for name, test := range map[string]struct{ ca, present, asked, want string }{
+		"kept":                               {own.Fingerprint(), "", "", ""},
+		"discarded now":                      {own.Fingerprint(), "", KeyDiscarded, KeyDiscarded},
+		"discarded before":                   {own.Fingerprint(), KeyDiscarded, "", KeyDiscarded},
+		"discarded before, and another CA":   {"another", KeyDiscarded, "", keyKept},
+		"given before, and another, thrown":  {"another", KeyGiven, KeyDiscarded, KeyDiscarded},
+		"kept before, and another CA, given": {"another", keyKept, KeyGiven, KeyGiven},
+	} {
+		configMap := &corev1.ConfigMap{}
+		configMap.Annotations = map[string]string{AnnotationCA: test.ca, AnnotationKey: test.present}
+		got := Certificates{Authority: own, KeyState: test.asked}.keyIn(&Installed{ConfigMap: configMap})
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+	if got := (Certificates{Authority: own, KeyState: KeyGiven}).keyIn(&Installed{}); got != KeyGiven {
+		t.Errorf("for the first time: %q", got)
+	}
+}
+
+func TestHolder(t *testing.T) {
+	since := metav1.NewTime(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	configMap := &corev1.ConfigMap{}
+	configMap.CreationTimestamp = since
+	configMap.Annotations = map[string]string{AnnotationComputer: "0a1b2c3d4e5f", AnnotationKey: keyKept}
+	configMap.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}, {Manager: "kubectl-kftls-0123456789ab-0a1b2c3d4e5f"}}
+	want := Holder{Computer: "0a1b2c3d4e5f", Manager: "kubectl-kftls-0123456789ab-0a1b2c3d4e5f", Since: since.Time}
+	if got := (&Installed{ConfigMap: configMap}).Holder(); got != want || got.String() != "computer 0a1b2c3d4e5f" {
+		t.Errorf("got %+v, %s", got, got)
+	}
+	configMap.Annotations = map[string]string{AnnotationKey: KeyDiscarded}
+	if got := (&Installed{ConfigMap: configMap}).Holder(); got.Key != KeyDiscarded || got.String() != "field manager kubectl-kftls-0123456789ab-0a1b2c3d4e5f" {
+		t.Errorf("without a computer: %+v, %s", got, got)
+	}
+	if got := (&Installed{}).Holder(); got != (Holder{}) || got.String() != "nobody who is recorded" {
+		t.Errorf("without a ConfigMap: %+v, %s", got, got)
 	}
 }
 

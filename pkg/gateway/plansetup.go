@@ -66,6 +66,9 @@ type Certificates struct {
 	Leaf *ca.Leaf
 	// Computer is the id of this computer.
 	Computer string
+	// KeyState is what the ConfigMap is to say of the CA's key, see AnnotationKey;
+	// "" keeps what it says.
+	KeyState string
 }
 
 // PlanSetup plans the writes in their order: ConfigMap, Secret, Gateway. It
@@ -112,6 +115,9 @@ func planConfigMap(door *FrontDoor, installed *Installed, certificates Certifica
 	if computer := certificates.computerIn(installed); computer != "" {
 		annotations[AnnotationComputer] = computer
 	}
+	if key := certificates.keyIn(installed); key != "" {
+		annotations[AnnotationKey] = key
+	}
 	wanted := ours("ConfigMap", door.Gateway.GetNamespace(), ConfigMapName, annotations)
 	wanted.Object["data"] = map[string]any{ConfigMapKey: string(certificates.Bundle)}
 	return planObject(before, wanted, configMaps, "the CA certificate, for everybody who trusts it"), nil
@@ -120,7 +126,7 @@ func planConfigMap(door *FrontDoor, installed *Installed, certificates Certifica
 // computerIn is which computer holds the CA's key, as the ConfigMap says; ours
 // where it says nothing.
 func (c Certificates) computerIn(installed *Installed) string {
-	if installed.ConfigMap == nil {
+	if c.isNewIn(installed) {
 		return c.Computer
 	}
 	named := installed.ConfigMap.Annotations[AnnotationComputer]
@@ -128,6 +134,27 @@ func (c Certificates) computerIn(installed *Installed) string {
 		return c.Computer
 	}
 	return named
+}
+
+// keyIn is what the ConfigMap will say of the CA's key.
+func (c Certificates) keyIn(installed *Installed) string {
+	present := ""
+	if installed.ConfigMap != nil {
+		present = installed.ConfigMap.Annotations[AnnotationKey]
+	}
+	switch {
+	case c.KeyState != "":
+		return c.KeyState
+	case present != "" && c.isNewIn(installed):
+		return keyKept
+	}
+	return present
+}
+
+// isNewIn tells that the ConfigMap has no CA yet, or another one.
+func (c Certificates) isNewIn(installed *Installed) bool {
+	present := installed.CAFingerprint()
+	return installed.ConfigMap == nil || present != "" && present != c.Authority.Fingerprint()
 }
 
 func planSecret(door *FrontDoor, installed *Installed, certificates Certificates) ([]Change, error) {

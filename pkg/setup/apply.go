@@ -79,6 +79,9 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
+	if s.Options.DiscardKey {
+		return result, s.Home.DiscardKey(p.Authority.Fingerprint())
+	}
 	return result, nil
 }
 
@@ -125,9 +128,19 @@ func versions(changes []gateway.Change) []string {
 func (s *Setup) keep(result *Result) error {
 	p := result.Proposal
 	if p.Authority.Key == nil {
+		if _, err := s.Home.Authority(p.Authority.Fingerprint()); err == nil {
+			result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
+		}
 		return nil
 	}
-	if _, err := s.Home.SaveAuthority(p.Authority, s.origin(p.Finding.Door)); err != nil {
+	kept := *p.Authority
+	if p.Given != nil || s.Options.DiscardKey {
+		kept.Key = nil
+	}
+	if _, err := s.Home.SaveAuthority(&kept, s.origin(p.Finding.Door)); err != nil {
+		return err
+	}
+	if err := s.rememberSource(p); err != nil {
 		return err
 	}
 	result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())

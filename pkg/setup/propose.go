@@ -21,6 +21,10 @@ type Proposal struct {
 	// by this run and is not kept anywhere yet.
 	Authority *ca.Authority
 	IsNew     bool
+	// Given is set where somebody else made and keeps the CA that signs.
+	Given *Given
+	// DiscardsKey tells that the CA's key will be thrown away at the end.
+	DiscardsKey bool
 	// Leaf is the fingerprint of the certificate that will be served.
 	Leaf string
 	// Pair is that certificate with its key, nil where the Secret may not be read.
@@ -59,11 +63,13 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 		return nil, err
 	}
 	bundle := found.Installed.CABundle()
-	if len(bundle) == 0 {
+	if len(bundle) == 0 || found.isStillborn() {
 		bundle = p.Authority.CertificatePEM()
 	}
+	keyState := s.keyState(p)
+	p.DiscardsKey = keyState == gateway.KeyDiscarded
 	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, gateway.Certificates{
-		Authority: p.Authority, Bundle: bundle, Leaf: leaf, Computer: p.Computer,
+		Authority: p.Authority, Bundle: bundle, Leaf: leaf, Computer: p.Computer, KeyState: keyState,
 	})
 	return p, err
 }
@@ -101,23 +107,28 @@ func requireKnown(found *Finding) error {
 // this computer made for this front door before, else a new one.
 func (s *Setup) chooseAuthority(p *Proposal) error {
 	found := p.Finding
-	if found.Installed.ConfigMap != nil {
+	if found.Installed.ConfigMap != nil && !found.isStillborn() {
 		return s.authorityInForce(p)
+	}
+	if s.Options.Given != nil {
+		return s.useGiven(p)
 	}
 	kept, err := s.Home.AuthoritiesFor(s.origin(found.Door))
 	if err != nil {
 		return err
 	}
 	for _, authority := range kept {
-		if authority.Key != nil && !authority.NearEnd(s.now()) && authority.Permits(found.Names) == nil {
+		asked := s.Options.Authority
+		if authority.Key != nil && !authority.NearEnd(s.now()) && authority.Permits(found.Names) == nil &&
+			asked.Unmet(authority) == "" && !asked.Exceeded(authority) {
 			p.Authority = authority
 			return nil
 		}
 	}
 	p.IsNew = true
-	p.Authority, err = ca.NewAuthority(ca.AuthorityOptions{
-		Permit: found.Names, KeyAlgorithm: s.Options.KeyAlgorithm, Now: s.now(),
-	})
+	asked := s.Options.Authority
+	asked.Permit, asked.KeyAlgorithm, asked.Now = found.Names, s.Options.KeyAlgorithm, s.now()
+	p.Authority, err = ca.NewAuthority(asked)
 	return err
 }
 
@@ -127,6 +138,9 @@ func (s *Setup) authorityInForce(p *Proposal) error {
 	published, err := p.Finding.Installed.Authority()
 	if err != nil {
 		return fault.Wrap(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup", err)
+	}
+	if s.Options.Given != nil {
+		return s.useGivenInForce(p, published)
 	}
 	p.Authority = published
 	kept, err := s.Home.Authority(published.Fingerprint())
@@ -141,6 +155,10 @@ func (s *Setup) authorityInForce(p *Proposal) error {
 		return fault.New(fault.Certificate,
 			"begin anew with a CA for all names, which every client must trust again: kubectl kftls teardown && kubectl kftls setup --san NAME …",
 			"the CA in force may not sign for these names: %w", err)
+	}
+	if unmet := s.Options.Authority.Unmet(p.Authority); unmet != "" {
+		return fault.New(fault.Certificate, "begin anew with another CA, which every client must trust again: kubectl kftls teardown && kubectl kftls setup …",
+			"the CA in force (SHA-256 %.12s…) is not as asked for: %s", p.Authority.Fingerprint(), unmet)
 	}
 	return nil
 }
@@ -160,7 +178,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	case current == nil:
 		p.LeafReason = "there is none"
 	default:
-		p.LeafReason = current.Unfit(p.Authority, wanted, s.Options.KeyAlgorithm, s.now())
+		p.LeafReason = current.Unfit(p.Authority, s.demand(wanted), s.now())
 		if union := wanted.Union(current.Names()); p.Authority.Permits(union) == nil {
 			wanted = union
 		}
@@ -168,15 +186,15 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 			algorithm = keptAlgorithm(current)
 		}
 	}
+	if p.LeafReason == "" && s.Options.Renew {
+		p.LeafReason = notDue
+	}
 	if p.LeafReason == "" {
 		p.Leaf, p.Pair = current.Fingerprint(), current
 		return nil, nil
 	}
-	if p.Authority.Key == nil {
-		return nil, fault.New(fault.Certificate,
-			"run setup on the computer that holds the key, or begin anew: kubectl kftls teardown && kubectl kftls setup",
-			"a new certificate is needed (%s), and the key of CA %.12s… is not on this computer but on %q",
-			p.LeafReason, p.Authority.Fingerprint(), found.Installed.ConfigMap.Annotations[gateway.AnnotationComputer])
+	if err := s.fetchKey(p); err != nil {
+		return nil, err
 	}
 	leaf, err := p.Authority.NewLeaf(ca.LeafOptions{
 		Names: wanted, KeyAlgorithm: algorithm, Validity: s.Options.Validity, Now: s.now(),
@@ -201,12 +219,12 @@ func keptAlgorithm(current *ca.Leaf) ca.KeyAlgorithm {
 // counts, if it is signed by the CA in force and has all names.
 func (s *Setup) trustServed(p *Proposal) error {
 	found := p.Finding
-	chain := found.Served[found.Names.Strings()[0]]
+	chain := found.servedChain()
 	if found.Installed.ConfigMap == nil || chain == nil || !isOurs(found, chain) {
 		return found.Installed.SecretUnknown
 	}
 	leaf := &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
-	if reason := leaf.Unfit(p.Authority, found.Names, s.Options.KeyAlgorithm, s.now()); reason != "" {
+	if reason := leaf.Unfit(p.Authority, s.demand(found.Names), s.now()); reason != "" {
 		return fault.New(fault.Forbidden, fault.HintOf(found.Installed.SecretUnknown),
 			"a new certificate is needed (%s): %w", reason, found.Installed.SecretUnknown)
 	}

@@ -24,6 +24,22 @@ type Options struct {
 	Gateway types.NamespacedName
 	// Names are those that the certificate must have.
 	Names ca.Names
+	// Defaults are those of Names that were not asked for by name: a certificate
+	// that is there already may lack them.
+	Defaults ca.Names
+	// Authority says what a new CA is to be like. Its names, key and time are
+	// setup's affair.
+	Authority ca.AuthorityOptions
+	// Given is a CA that somebody else made, to sign with; nil for one of setup's
+	// own.
+	Given *Given
+	// DiscardKey leaves neither the CA's key nor the way to it on this computer.
+	DiscardKey bool
+	// Renew makes a new certificate, however good the present one is.
+	Renew bool
+	// Before is how long before its end a certificate is renewed; 0 means a third
+	// of its life.
+	Before time.Duration
 	// KeyAlgorithm is for new keys; "" keeps what is there, or the default.
 	KeyAlgorithm ca.KeyAlgorithm
 	// Validity of a new leaf; 0 means the default.
@@ -104,7 +120,10 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	end = s.Progress("Look at what it serves")
 	err = s.lookAtWire(ctx, found)
 	end("", err)
-	return found, err
+	if err != nil {
+		return found, err
+	}
+	return found, found.leaveOut(s.Options.Defaults, s.Options.URL)
 }
 
 // chooseNames keeps the names that clients can reach the server by.

@@ -435,6 +435,9 @@ func TestAnotherHTTPSServer(t *testing.T) {
 			if again := s.mustRun(t); len(again.Done) != 0 {
 				t.Errorf("again: %v", again.Done)
 			}
+			if p, err := s.renewal().Propose(t.Context()); err != nil || len(p.Plan.Changes) != 1 {
+				t.Errorf("renewed: %+v, %v", p, err)
+			}
 			takeBack(t, s)
 			if s.servers() != "http:80: https:443:theirs" {
 				t.Errorf("servers %s", s.servers())

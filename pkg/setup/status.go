@@ -1,13 +1,12 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
@@ -31,6 +30,8 @@ const (
 	ServerMissing State = "ServerMissing"
 	// NotServing: a server names our Secret, and not all pods serve it.
 	NotServing State = "NotServing"
+	// Unknown: the cluster was not asked, or did not answer.
+	Unknown State = "Unknown"
 )
 
 // Status is what is installed, as `status -o json` prints it.
@@ -38,23 +39,51 @@ type Status struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 
-	State   State  `json:"state"`
-	Context string `json:"context"`
-	Server  string `json:"server"`
-	Gateway string `json:"gateway"`
-	Service string `json:"service"`
+	State State `json:"state"`
+	// Problem is why the state is unknown.
+	Problem string `json:"problem,omitempty"`
+	Context string `json:"context,omitempty"`
+	Server  string `json:"server,omitempty"`
+	Gateway string `json:"gateway,omitempty"`
+	Service string `json:"service,omitempty"`
 	// Login is the auth proxy's era.
-	Login session.Era `json:"login"`
+	Login session.Era `json:"login,omitempty"`
 	// Port and Hosts are those of our server on the Gateway.
 	Port  int32    `json:"port,omitempty"`
 	Hosts []string `json:"hosts,omitempty"`
-	// CA is the one in force, Certificate what the Secret holds.
+	// CA is the one in force; Certificate is what the Secret holds or, where that
+	// could not be read, what a pod serves.
 	CA          *CertificateStatus `json:"ca,omitempty"`
 	Certificate *CertificateStatus `json:"certificate,omitempty"`
+	// Renewal is nil where there is no certificate of ours.
+	Renewal *RenewalStatus `json:"renewal,omitempty"`
+	// SetUpBy is nil where nothing is set up.
+	SetUpBy *SetUpByStatus `json:"setUpBy,omitempty"`
 	// SecretUnknown is why the Secret could not be read.
 	SecretUnknown string      `json:"secretUnknown,omitempty"`
 	Pods          []PodStatus `json:"pods"`
-	Notes         []string    `json:"notes,omitempty"`
+	// Local is what this computer keeps.
+	Local *LocalStatus `json:"local,omitempty"`
+	Notes []string     `json:"notes,omitempty"`
+}
+
+// RenewalStatus is whether the certificate is to be renewed.
+type RenewalStatus struct {
+	Due bool `json:"due"`
+	// From is when it becomes due.
+	From time.Time `json:"from"`
+}
+
+// SetUpByStatus is who set up, as far as the cluster records it.
+type SetUpByStatus struct {
+	// Computer is the random id of a computer; ThisComputer tells that it is this.
+	Computer     string    `json:"computer,omitempty"`
+	ThisComputer bool      `json:"thisComputer"`
+	FieldManager string    `json:"fieldManager,omitempty"`
+	Since        time.Time `json:"since"`
+	// CAKey is what became of the CA's key: kept there, discarded, or given by
+	// somebody who keeps it.
+	CAKey string `json:"caKey"`
 }
 
 // CertificateStatus is a certificate in numbers.
@@ -70,6 +99,10 @@ type CertificateStatus struct {
 	// its key does; for the CA only.
 	Path    string `json:"path,omitempty"`
 	KeyHere bool   `json:"keyHere,omitempty"`
+	// KeyPath is where the key of a CA lies that somebody else made and keeps.
+	KeyPath string `json:"keyPath,omitempty"`
+
+	renewFrom time.Time
 }
 
 // PodStatus is one ready gateway pod.
@@ -77,6 +110,8 @@ type PodStatus struct {
 	Name string `json:"name"`
 	// Serves tells that it serves the Secret's certificate.
 	Serves bool `json:"serves"`
+	// Certificate is what it serves, nil where it serves none.
+	Certificate *CertificateStatus `json:"certificate,omitempty"`
 	// Problem is why it does not.
 	Problem string `json:"problem,omitempty"`
 }
@@ -89,7 +124,10 @@ type Inspector struct {
 	Gateway types.NamespacedName
 	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
-	Now        func() time.Time
+	// Before is how long before its end a certificate is to be renewed; 0 means a
+	// third of its life.
+	Before time.Duration
+	Now    func() time.Time
 }
 
 // Inspect reads what is installed, over the API and on the wire.
@@ -108,12 +146,18 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 		Context: i.Cluster.Context, Server: i.Cluster.Server,
 		Gateway: door.Name(), Service: door.ServiceName(), Login: door.Era, Notes: door.Notes,
 	}
+	status.Local = i.Local()
 	i.certificates(status, installed)
+	i.holder(status, installed)
 	server, stands := door.OurServer(secretName)
 	if stands {
 		status.Port, status.Hosts = server.Number, server.Hosts
 	}
-	i.pods(ctx, status, door, server, installed)
+	look{i, door, server, installed}.pods(ctx, status)
+	if status.Certificate != nil {
+		from := status.Certificate.renewFrom
+		status.Renewal = &RenewalStatus{From: from, Due: !i.Now().Before(from)}
+	}
 	status.judge(installed, stands)
 	return status, nil
 }
@@ -132,6 +176,8 @@ func (i Inspector) certificates(status *Status, installed *gateway.Installed) {
 			if kept, err := i.Home.Authority(authority.Fingerprint()); err == nil {
 				status.CA.KeyHere = kept.Key != nil
 				status.CA.Path = i.Home.CertificatePath(authority.Fingerprint())
+				source, _ := i.Home.Source(authority.Fingerprint())
+				status.CA.KeyPath = source.Key
 			}
 		}
 	}
@@ -141,56 +187,29 @@ func (i Inspector) certificates(status *Status, installed *gateway.Installed) {
 		status.Notes = append(status.Notes, "the certificate in the Secret is broken: "+err.Error())
 	case leaf != nil:
 		status.Certificate = i.describe(leaf.Certificate)
-		status.Certificate.Names = leaf.Names().Strings()
+	}
+}
+
+// holder says who set up.
+func (i Inspector) holder(status *Status, installed *gateway.Installed) {
+	if installed.ConfigMap == nil {
+		return
+	}
+	holder := installed.Holder()
+	status.SetUpBy = &SetUpByStatus{
+		Computer: holder.Computer, FieldManager: holder.Manager, Since: holder.Since,
+		ThisComputer: holder.Computer != "" && holder.Computer == status.Local.Computer,
+		CAKey:        cmp.Or(holder.Key, "kept"),
 	}
 }
 
 func (i Inspector) describe(certificate *x509.Certificate) *CertificateStatus {
 	return &CertificateStatus{
-		Fingerprint: ca.Fingerprint(certificate),
-		NotBefore:   certificate.NotBefore, NotAfter: certificate.NotAfter,
-		NearEnd: (&ca.Leaf{Certificate: certificate}).NearEnd(i.Now()),
+		Fingerprint: ca.Fingerprint(certificate), Names: ca.NamesOf(certificate).Strings(),
+		NotBefore: certificate.NotBefore, NotAfter: certificate.NotAfter,
+		NearEnd:   ca.RenewalDue(certificate, i.Now(), 0),
+		renewFrom: ca.RenewFrom(certificate, i.Before),
 	}
-}
-
-// pods asks each ready pod for its certificate.
-func (i Inspector) pods(ctx context.Context, status *Status, door *gateway.FrontDoor, server gateway.Server, installed *gateway.Installed) {
-	ready := door.ReadyPods()
-	status.Pods = make([]PodStatus, len(ready))
-	var group errgroup.Group
-	for n, pod := range ready {
-		status.Pods[n].Name = pod.Name
-		if server.Number == 0 {
-			continue
-		}
-		group.Go(func() error {
-			status.Pods[n].Problem = i.problem(ctx, door, pod, server, status, installed)
-			status.Pods[n].Serves = status.Pods[n].Problem == ""
-			return nil
-		})
-	}
-	_ = group.Wait() // each pod keeps its own problem
-}
-
-func (i Inspector) problem(ctx context.Context, door *gateway.FrontDoor, pod portforward.Pod, server gateway.Server, status *Status, installed *gateway.Installed) string {
-	name := "localhost"
-	if status.Certificate != nil && len(status.Certificate.Names) > 0 {
-		name = gateway.SampleName(status.Certificate.Names[0])
-	}
-	road, err := door.Tunnel(i.Dialer, pod, server.Number)
-	if err != nil {
-		return err.Error()
-	}
-	chain, err := gateway.Handshake(ctx, road, name)
-	switch {
-	case err != nil:
-		return err.Error()
-	case status.Certificate != nil && ca.Fingerprint(chain[0]) != status.Certificate.Fingerprint:
-		return "serves another certificate: " + chain[0].Subject.String()
-	case !gateway.EndsIn(chain, installed.CAFingerprint()):
-		return "serves a certificate of another CA: " + chain[0].Issuer.String()
-	}
-	return ""
 }
 
 // judge sums up.

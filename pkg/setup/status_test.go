@@ -75,7 +75,7 @@ func TestInspect(t *testing.T) {
 				return 0
 			})
 		}, Serving, func(t *testing.T, status *Status) {
-			if status.Certificate != nil || !strings.HasPrefix(status.SecretUnknown, "read Secret istio-system/kftls-gateway: ") {
+			if status.Certificate == nil || status.Renewal == nil || !status.Pods[1].Serves || !strings.HasPrefix(status.SecretUnknown, "read Secret istio-system/kftls-gateway: ") {
 				t.Errorf("got %+v", status)
 			}
 		}},
@@ -195,6 +195,18 @@ func TestAuthorityInForce(t *testing.T) {
 		wantReason(t, err, fault.Verification)
 		if _, err = s.inspector().Authority(t.Context()); err != nil {
 			t.Errorf("where it is known, nothing needs to be served: %v", err)
+		}
+	})
+}
+
+// TestAuthorityThatTheSystemTrusts may be a company's, which has no constraints.
+func TestAuthorityThatTheSystemTrusts(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.Options.Given = &Given{Authority: systemCA}
+		s.mustRun(t)
+		elsewhere, err := s.another(t).inspector().Authority(t.Context())
+		if err != nil || !elsewhere.IsNew || elsewhere.Fingerprint() != systemCA.Fingerprint() {
+			t.Errorf("got %+v, %v", elsewhere, err)
 		}
 	})
 }

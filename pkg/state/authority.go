@@ -158,33 +158,19 @@ func readAuthority(dir string) (*ca.Authority, error) {
 // AuthoritiesFor returns the authorities that were made for an origin, the
 // newest first.
 func (h *Home) AuthoritiesFor(o Origin) ([]*ca.Authority, error) {
-	entries, err := os.ReadDir(filepath.Join(h.dir, "ca"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	all, err := h.Authorities()
 	if err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "list the certificate authorities: %w", err)
+		return nil, err
 	}
-	type dated struct {
-		*ca.Authority
-		savedAt time.Time
-	}
-	var found []dated
-	for _, entry := range entries {
-		origin := readOrigins(h.authorityDir(entry.Name()))
-		if !isFingerprint(entry.Name()) || !slices.Contains(origin.Origins, o) {
+	out := []*ca.Authority{}
+	for _, kept := range all {
+		if !slices.Contains(kept.Origins, o) {
 			continue
 		}
-		a, err := h.Authority(entry.Name())
-		if err != nil {
-			return nil, err
+		if kept.Err != nil {
+			return nil, kept.Err
 		}
-		found = append(found, dated{a, origin.SavedAt})
-	}
-	slices.SortStableFunc(found, func(x, y dated) int { return y.savedAt.Compare(x.savedAt) })
-	out := make([]*ca.Authority, len(found))
-	for i, f := range found {
-		out[i] = f.Authority
+		out = append(out, kept.Authority)
 	}
 	return out, nil
 }

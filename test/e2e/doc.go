@@ -41,6 +41,9 @@
 //	terminal [-answer REGEXP TEXT]… [-interrupt REGEXP] N PROGRAM [ARG…]
 //	                            run it on a terminal, type TEXT or Ctrl-C when a match appears; its exit code must be N
 //	tls HOST:PORT NAME [CAFILE] make a handshake; say the certificate, and whether CAFILE accepts it
+//	http2 open NAME HOST:PORT SERVERNAME CAFILE
+//	                            open an HTTP/2 connection, and ask on it again and again
+//	http2 close NAME            it must have answered all the time on that one connection; say how often, and its certificate
 //	remember FILE, unchanged FILE
 //	                            write what the cluster holds; compare with it
 //	reset                       testbed reset

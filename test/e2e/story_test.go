@@ -24,6 +24,7 @@ type story struct {
 	bed       *testbed
 	processes map[string]*process
 	doubles   map[string]*double
+	visitors  map[string]*visitor
 	mark      string // of the audit log
 	wireMark  string // of the gateways' access logs
 }
@@ -39,6 +40,9 @@ func (s *story) end() {
 	}
 	for _, d := range s.doubles {
 		d.close()
+	}
+	for _, v := range s.visitors {
+		_ = v.close() // the story has failed already, or has closed it
 	}
 }
 
@@ -66,6 +70,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"notrun":       cmdNotRun,
 	"wire":         cmdWire,
 	"planted":      cmdPlanted,
+	"http2":        cmdHTTP2,
 }
 
 // condition answers what scripts ask in brackets.
