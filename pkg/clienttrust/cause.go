@@ -32,6 +32,8 @@ const (
 	NoSAN Cause = "NoSAN"
 	// WrongUsage is a leaf that is not for servers.
 	WrongUsage Cause = "WrongUsage"
+	// CAAsServer is a CA's certificate that a server shows as its own.
+	CAAsServer Cause = "CAAsServer"
 	// OutsideConstraints is a name of the leaf that a CA does not permit.
 	OutsideConstraints Cause = "OutsideConstraints"
 	// Excluded is a name of the leaf that a CA excludes.
@@ -73,6 +75,8 @@ func why(t *trial, cause Cause) string {
 		return "the certificate has no subject alternative names, and this client reads no other"
 	case WrongUsage:
 		return "the certificate is not for servers (extended key usage)"
+	case CAAsServer:
+		return "the server shows a CA's certificate as its own"
 	case OutsideConstraints:
 		return "its CA does not permit a name of the certificate (name constraints)"
 	case Excluded:

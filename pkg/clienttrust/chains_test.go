@@ -98,6 +98,9 @@ func between(from, to time.Duration) change {
 	return func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(from), time.Now().Add(to) }
 }
 
+// asCA is what openssl req -x509 and self-signing issuers make.
+func asCA(c *x509.Certificate) { c.IsCA, c.KeyUsage = true, c.KeyUsage|x509.KeyUsageCertSign }
+
 func usage(usages ...x509.ExtKeyUsage) change {
 	return func(c *x509.Certificate) { c.ExtKeyUsage = usages }
 }
@@ -177,6 +180,7 @@ func scenarios(t testing.TB) (list []scenario, inFile []*entity) {
 	limited1 := newCA(t, "limited intermediate", root, permits("example.com"))
 	good := newLeaf(t, root)
 	self := newLeaf(t, nil)
+	selfCA := newLeaf(t, nil, subject("self-signed CA"), asCA)
 	none := newLeaf(t, nil, subject("no CA"))
 	plain := func(leaf *entity, more ...*entity) []*entity { return append([]*entity{leaf}, more...) }
 	ended, later := between(-2*day, -day), between(day, 2*day)
@@ -190,6 +194,8 @@ func scenarios(t testing.TB) (list []scenario, inFile []*entity) {
 		{name: "intermediate served, root not trusted", host: byName, served: plain(newLeaf(t, between1), between1)},
 		{name: "intermediate trusted alone", host: byName, served: plain(newLeaf(t, between2)), trusted: true},
 		{core: true, name: "self-signed", host: byName, served: plain(newLeaf(t, nil))},
+		{core: true, name: "self-signed, as a CA", host: byName, served: plain(newLeaf(t, nil, asCA))},
+		{name: "self-signed, as a CA, trusted", host: byName, served: plain(selfCA), trusted: true},
 		{name: "self-signed, trusted", host: byName, served: plain(self), trusted: true},
 		{name: "leaf trusted itself", host: byName, served: plain(itself), trusted: true},
 		{name: "CA made again, new one served", host: byName, served: plain(newLeaf(t, again), again), trusted: true},
@@ -224,5 +230,5 @@ func scenarios(t testing.TB) (list []scenario, inFile []*entity) {
 		{name: "outside the addresses", host: byName, served: plain(newLeaf(t, addressed, addresses("10.0.0.1"))), trusted: true},
 		{name: "CA that is none", host: byName, served: plain(newLeaf(t, none), none), trusted: true},
 	}
-	return list, plain(root, oldRoot, limited, excluding, addressed, between2, itself, self, none)
+	return list, plain(root, oldRoot, limited, excluding, addressed, between2, itself, self, selfCA, none)
 }

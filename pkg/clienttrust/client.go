@@ -31,6 +31,9 @@ type Client struct {
 	RootsKnown bool
 
 	behaviour behaviour
+	// public stand for public CAs that a browser may have in its program, and
+	// special are certificates of which its database says something of their own.
+	public, special []*x509.Certificate
 	// broken is what the client says of roots that it was told to take and
 	// cannot read, whatever is served.
 	broken string

@@ -62,6 +62,8 @@ func (v *Verdict) predict(chain []*x509.Certificate, host string, now time.Time)
 		v.Why = "whom it trusts is not known here: " + cmp.Or(c.RootsFrom, "rules of its own")
 	case !c.RootsKnown:
 		v.unknownRoots(chain, host, now)
+	case t.undecided():
+		v.Why = "whether its own list has this CA is not read here"
 	default:
 		v.Known = true
 		v.Cause = c.behaviour.judge(t)

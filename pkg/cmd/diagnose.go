@@ -164,7 +164,7 @@ func (o *diagnoseOptions) run(ctx context.Context) error {
 		if err := o.print(d); err != nil {
 			return err
 		}
-		if err := o.writeBundle(ctx, d); err != nil {
+		if err := o.writeBundle(ctx, d, nil); err != nil {
 			return err
 		}
 		if !o.watch || d.Healthy && len(d.Findings) == 0 {

@@ -2,10 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -211,6 +214,42 @@ func TestDiagnoseText(t *testing.T) {
 		"--from-file", "-", "-o", "json", strings.Replace(frontDoor(t), "http:", "https:", 1))
 	if got.code != exitError || !strings.Contains(got.out, `"kind": "PastedText"`) || !strings.Contains(got.out, `"code": "KFT108"`) {
 		t.Errorf("a text and an address: %+v", got)
+	}
+}
+
+// TestDiagnoseTextInABundle: what was understood is packed, and of the text no
+// more than that.
+func TestDiagnoseTextInABundle(t *testing.T) {
+	withoutKubeconfig(t)
+	const text = "password: canary-word\ncurl: (60) SSL certificate problem: unable to get local issuer certificate\n"
+	path := filepath.Join(t.TempDir(), "report.tar.gz")
+	got := diagnosed(t, text, nil, "--from-file", "-", "--bundle", path)
+	if got.code != 0 || !strings.Contains(got.err, "Wrote "+path) {
+		t.Fatalf("%+v", got)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := io.ReadAll(unzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"pasted.json", "version.json", "KFT502", "unable to get local issuer certificate"} {
+		if !bytes.Contains(packed, []byte(want)) {
+			t.Errorf("%s is not packed", want)
+		}
+	}
+	if bytes.Contains(packed, []byte("canary")) || bytes.Contains(packed, []byte("diagnosis.json")) {
+		t.Errorf("packed: %s", packed)
+	}
+	if got := diagnosed(t, "", nil, "--watch", "--bundle", path+"2"); got.code != exitUsage || !strings.Contains(got.err, "--bundle and --watch do not go together") {
+		t.Errorf("with --watch: %+v", got)
 	}
 }
 

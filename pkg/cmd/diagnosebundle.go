@@ -20,7 +20,7 @@ func (o *diagnoseOptions) checkBundle() error {
 	for _, other := range []struct {
 		flag  string
 		given bool
-	}{{"--from-file", o.fromFile != ""}, {"--explain", o.explain != ""}, {"--watch", o.watch}} {
+	}{{"--explain", o.explain != ""}, {"--watch", o.watch}} {
 		if other.given {
 			return fault.New(fault.Usage, "leave one of them out", "--bundle and %s do not go together", other.flag)
 		}
@@ -28,16 +28,27 @@ func (o *diagnoseOptions) checkBundle() error {
 	return bundle.Absent(o.bundle)
 }
 
-// writeBundle packs what a bug report needs.
-func (o *diagnoseOptions) writeBundle(ctx context.Context, d *diagnose.Diagnosis) error {
+// writeBundle packs what a bug report needs: the diagnosis, nil for none, and
+// what was understood of a pasted text, which itself stays out.
+func (o *diagnoseOptions) writeBundle(ctx context.Context, d *diagnose.Diagnosis, text *textReport) error {
 	if o.bundle == "" {
 		return nil
 	}
 	f := o.factory
 	versions := versionReport{APIVersion: gateway.APIVersion, Kind: "Version", ClientVersion: thisBuild()}
 	versions.ServerVersion, _ = serverVersion(ctx, f) // a server that does not answer is in the diagnosis
-	files := []bundle.File{bundle.Text("diagnosis.txt", o.tableOf(d))}
-	for name, value := range map[string]any{"diagnosis.json": d, "objects.json": d.Excerpt(), "version.json": versions} {
+	var files []bundle.File
+	values := map[string]any{"version.json": versions}
+	if d != nil {
+		files = append(files, bundle.Text("diagnosis.txt", o.tableOf(d)))
+		values["diagnosis.json"], values["objects.json"] = d, d.Excerpt()
+	}
+	if text != nil {
+		understood := *text
+		understood.Diagnosis = nil // it has a file of its own
+		values["pasted.json"] = understood
+	}
+	for name, value := range values {
 		file, err := bundle.JSON(name, value)
 		if err != nil {
 			return err

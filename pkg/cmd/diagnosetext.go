@@ -59,9 +59,12 @@ func (o *diagnoseOptions) explainText(ctx context.Context) error {
 		if err := printObject(o.factory.Streams.Out, o.output, report); err != nil {
 			return err
 		}
-		return result
+	} else {
+		o.printText(report)
 	}
-	o.printText(report)
+	if err := o.writeBundle(ctx, report.Diagnosis, &report); err != nil {
+		return err
+	}
 	return result
 }
 

@@ -30,8 +30,8 @@ func computerChecks() []Check {
 			Page: Page{
 				Means: "A variable such as HTTPS_PROXY tells programs to send their requests to a proxy. curl and Python do so for localhost, too, unless NO_PROXY names it; the proxy has a localhost of its own, on which no port-forward listens.",
 				Shows: []Shown{
-					{"curl", "curl: (56) CONNECT tunnel failed, response 502", "not checked; the status is the proxy's"},
-					{"Python requests", "ProxyError('Unable to connect to proxy')", "not checked"},
+					{"curl", "curl: (56) CONNECT tunnel failed, response 502", "measured with curl 7.88; the status is the proxy's"},
+					{"Python requests", "ProxyError('Unable to connect to proxy', OSError('Tunnel connection failed: 502 Bad Gateway'))", "measured with requests 2.33"},
 				},
 				Heals: "Name this computer in NO_PROXY: export NO_PROXY=localhost,127.0.0.1,::1",
 			},
@@ -43,7 +43,7 @@ func computerChecks() []Check {
 				Means: "SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and NODE_EXTRA_CA_CERTS name a file with the certificates that a program trusts. Where the file is missing or holds none, the program fails, or trusts nobody.",
 				Shows: []Shown{
 					{"curl", "curl: (77) error setting certificate file: FILE", "measured with curl 7.88"},
-					{"Python requests", "OSError: Could not find a suitable TLS CA certificate bundle, invalid path: FILE", "not checked"},
+					{"Python requests", "OSError: Could not find a suitable TLS CA certificate bundle, invalid path: FILE", "measured with requests 2.33"},
 				},
 				Heals: "Name a file that is there, or unset the variable.",
 			},

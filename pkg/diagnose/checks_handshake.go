@@ -15,7 +15,7 @@ func handshakeChecks() []Check {
 			Code: "KFT515", Title: "the gateway wants a client certificate", Layer: LayerTLS, Severity: Error, Causes: []Symptom{WantsClient}, Look: lookWantsClient,
 			Page: Page{
 				Means: "The server asks for a certificate of the client and refuses who has none (mutual TLS). Kubeflow's clients log in otherwise and have none.",
-				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
+				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
 				Heals: "Set tls.mode of the Gateway's server to SIMPLE.",
 			},
 		},
@@ -23,7 +23,7 @@ func handshakeChecks() []Check {
 			Code: "KFT517", Title: "TLS versions or ciphers do not fit", Layer: LayerTLS, Severity: Error, Causes: []Symptom{NoCommonTLS}, Look: lookVersions,
 			Page: Page{
 				Means: "Client and server found no version of TLS, or no cipher, that both take.",
-				Shows: []Shown{{"curl", "curl: (35) error:0A00042E:SSL routines::tlsv1 alert protocol version", "not checked"}},
+				Shows: []Shown{{"curl", "curl: (35) OpenSSL/3.0.19: error:0A00014D:SSL routines::legacy sigalg disallowed or unsupported", "measured with curl 7.88"}},
 				Heals: "Allow TLS 1.2 and the usual ciphers in the Gateway's server: tls.minProtocolVersion, tls.cipherSuites.",
 			},
 		},

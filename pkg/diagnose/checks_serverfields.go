@@ -20,7 +20,7 @@ func serverFieldChecks() []Check {
 			Causes: append([]Symptom{WantsClient, Denied, NoRoute}, noServe...), Look: lookMode,
 			Page: Page{
 				Means: "tls.mode says what the gateway does with TLS: SIMPLE ends it with the certificate; MUTUAL wants a certificate of the client, too, and a CA to check it by; PASSTHROUGH hands the bytes on and knows no HTTP.",
-				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
+				Shows: []Shown{{"curl", "curl: (56) OpenSSL SSL_read: OpenSSL/3.0.19: error:0A00045C:SSL routines::tlsv13 alert certificate required", "measured with curl 7.88"}},
 				Heals: "Set tls.mode to SIMPLE.",
 			},
 		},
@@ -59,7 +59,7 @@ func serverFieldChecks() []Check {
 			Causes: []Symptom{ToHTTPS, Loop, AnswersPlain}, Look: lookRedirect,
 			Page: Page{
 				Means: "httpsRedirect answers every plain request with the same address under https. Over a port-forward that is the same plain port again; behind a load balancer that ends TLS it goes in a circle.",
-				Shows: []Shown{{"curl -L", "curl: (35) error:0A00010B:SSL routines::wrong version number", "measured with curl 7.88"}},
+				Shows: []Shown{{"curl -L", "curl: (35) OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number", "measured with curl 7.88"}},
 				Heals: "Use https and the HTTPS port, or turn the redirect off: kubectl kftls setup --https-redirect=false",
 			},
 		},
