@@ -19,7 +19,7 @@ func modelChecks() []Check {
 			Page: Page{
 				Means: "KServe's models share the gateway with Kubeflow's pages, and the gateway tells them apart by the name in the Host header: NAME.NAMESPACE.example.com, as the InferenceService's status.url says it (or by a path that KServe's pathTemplate makes). A request to localhost, an IP address or another name goes to Kubeflow's dashboard instead, which knows no such path, or to nobody.",
 				Shows: []Shown{
-					{"curl, with a session", "Cannot GET /v1/models/NAME", "measured with a stand-in for the dashboard"},
+					{"dashboard, with a session", "Cannot GET /v1/models/NAME", "measured with a stand-in for the dashboard"},
 					{"curl, without one", "403 and the sign-in page, or 302 to /dex/auth", "measured with Istio 1.31-dev, Kubeflow 1.8 to 26.03"},
 				},
 				Heals: "Name it: kubectl kftls cookie -o curl | curl -K - -H \"Host: NAME.NAMESPACE.example.com\" http://localhost:8080/v1/models/NAME. The name is in: kubectl get inferenceservices -A",
