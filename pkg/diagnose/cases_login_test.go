@@ -49,6 +49,11 @@ func httpExamples() []example {
 		finds("KFT603", "none of Kubeflow's own", allSay(rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value = append(f.Objects.Policies.Value, *policy("deny-all", "DENY", nil))
 		}),
+		finds("KFT603", "denies whoever is logged in, too", func(f *Facts) {
+			p := policy("istio-ingressgateway-require-jwt", "DENY", map[string]any{"notPaths": []any{"/dex/*", "/oauth2/*"}})
+			unstructured.RemoveNestedField(p.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any), "from")
+			f.Objects.Policies.Value[1] = *p
+		}),
 		finds("KFT603", "allow nothing", says(startPath, rbacDenied), func(f *Facts) {
 			f.Objects.Policies.Value[2] = *testutil.Object("security.istio.io/v1beta1", "AuthorizationPolicy", "istio-system", "global-deny-all", map[string]any{"spec": map[string]any{}})
 		}),

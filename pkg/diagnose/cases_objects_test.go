@@ -98,6 +98,7 @@ func objectExamples() []example {
 		clears("KFT325", Passed),
 		clears("KFT325", Skipped, httpsAlone),
 		finds("KFT329", "no server for plain HTTP", httpsAlone, allSay(rbacDenied), plainWanted),
+		finds("KFT329", "plain HTTP on port 81 alone", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", testutil.HTTP("http", 81, "*")), time.Hour)), allSay(rbacDenied), plainWanted),
 		clears("KFT329", Skipped, httpsAlone),
 		clears("KFT329", Passed),
 		finds("KFT322", "port 80 is redirected", gateways(aged(testutil.Gateway("kubeflow", "kubeflow-gateway", redirected, ours()), time.Hour))),

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
 func filterChecks() []Check {
@@ -30,7 +32,7 @@ func lookFilters(_ context.Context, f *Facts) Result {
 	switch {
 	case f.Objects == nil:
 		return skipped("no cluster was asked for")
-	case s == nil:
+	case s == nil || !f.gatewayAnswers():
 		return passed("no answer speaks of one")
 	case !f.Objects.EnvoyFilters.OK():
 		return unknown(f.Objects.EnvoyFilters.Err)
@@ -45,6 +47,21 @@ func lookFilters(_ context.Context, f *Facts) Result {
 			evidence("EnvoyFilter "+objectName(filter), "spec.configPatches[].applyTo", strings.Join(patchedParts(filter), ", ")), s.wire()).as(probably)
 	}
 	return passed("no other EnvoyFilter acts on the gateway pods")
+}
+
+// gatewayAnswers tells of an answer that nobody expects and that no program behind
+// the gateway gave.
+func (f *Facts) gatewayAnswers() bool {
+	var answers []*Answer
+	for _, r := range f.Roads {
+		answers = append(answers, r.answer(frontPath))
+	}
+	if f.Session != nil {
+		answers = append(answers, f.Session.Front, f.Session.Health)
+	}
+	return slices.ContainsFunc(answers, func(a *Answer) bool {
+		return a != nil && a.Err == nil && a.Status >= 400 && a.Wall == session.Unknown && a.byGateway()
+	})
 }
 
 // filterActsOnGateway: an EnvoyFilter's selector has another name than a policy's.
@@ -62,7 +79,8 @@ func patchedParts(filter *unstructured.Unstructured) []string {
 	patches, _, _ := unstructured.NestedSlice(filter.Object, "spec", "configPatches")
 	for _, entry := range patches {
 		patch, _ := entry.(map[string]any)
-		if part, _ := patch["applyTo"].(string); slices.Contains(answering, part) && !slices.Contains(parts, part) {
+		operation, _, _ := unstructured.NestedString(patch, "patch", "operation")
+		if part, _ := patch["applyTo"].(string); operation != "REMOVE" && slices.Contains(answering, part) && !slices.Contains(parts, part) {
 			parts = append(parts, part)
 		}
 	}

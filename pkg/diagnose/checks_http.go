@@ -103,6 +103,9 @@ func lookOtherAnswer(ctx context.Context, f *Facts) Result {
 			return skipped("without a look at the gateway it stays open who spoils the request: the server there says no more than that it is bad")
 		}
 	}
+	if s := f.sighting(DashboardOther); s != nil {
+		return found("the dashboard's address answers something else to who is logged in", byAdmin("see what its route does with the path", "kubectl -n kubeflow get virtualservice centraldashboard -o yaml"), s.wire()).as(probably)
+	}
 	return seenLook(OtherAnswer, "something answers that is neither Kubeflow nor its login", locally("check the address"))(ctx, f)
 }
 

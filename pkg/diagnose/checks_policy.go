@@ -14,6 +14,11 @@ var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingr
 
 func lookPolicies(_ context.Context, f *Facts) Result {
 	s := f.sighting(SessionDenied, Denied, LoginDenied)
+	if f.Objects != nil {
+		if result := f.deniesAll(); result != nil {
+			return *result
+		}
+	}
 	switch {
 	case f.Objects == nil:
 		return skipped("no cluster was asked for")
@@ -38,6 +43,26 @@ func lookPolicies(_ context.Context, f *Facts) Result {
 			evidence("AuthorizationPolicies of istio-system", "action ALLOW with rules", "none that selects the gateway pods"), s.wire())
 	}
 	return passed("no policy on the gateway pods is known to deny it")
+}
+
+// deniesAll finds Kubeflow's policy that denies whoever has no token where it lost
+// that condition: whoever is logged in is denied as well, which shows only then.
+func (f *Facts) deniesAll() *Result {
+	for _, p := range f.Objects.policies("DENY") {
+		rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules")
+		for _, entry := range rules {
+			rule, _ := entry.(map[string]any)
+			if p.GetName() != "istio-ingressgateway-require-jwt" || rule["from"] != nil || rule["when"] != nil {
+				continue
+			}
+			name := "AuthorizationPolicy " + objectName(p)
+			result := found(name+" denies whoever is logged in, too: it lost the condition that there is no token",
+				byAdmin("apply it again as Kubeflow's manifests have it, with notRequestPrincipals", fmt.Sprintf("kubectl -n %s edit authorizationpolicy %s", p.GetNamespace(), p.GetName())),
+				evidence(name, "spec.rules[].from", "none")).as(itself(SessionDenied))
+			return &result
+		}
+	}
+	return nil
 }
 
 // allowsAnything tells of a policy that allows something: where there are policies

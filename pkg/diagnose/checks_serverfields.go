@@ -166,14 +166,22 @@ func lookPlainServer(_ context.Context, f *Facts) Result {
 	if door == nil {
 		return *why
 	}
-	if slices.ContainsFunc(gateway.Servers(door.Gateway), gateway.Server.IsHTTP) {
-		return passed("there is one")
+	cause, shown, fix := "Gateway "+door.Name()+" has no server for plain HTTP", "no HTTP", f.patchObject(door.Gateway, addPlainServer, "the Gateway takes plain HTTP as Kubeflow ships it")
+	for _, s := range gateway.Servers(door.Gateway) {
+		switch {
+		case !s.IsHTTP():
+		case !f.Objects.Ingress.OK() || f.Objects.publishes(s.Number):
+			return passed("there is one")
+		default:
+			shown = fmt.Sprintf("HTTP on port %d", s.Number)
+			cause = fmt.Sprintf("Gateway %s has plain HTTP on port %d alone, which the ingress Service does not publish", door.Name(), s.Number)
+			fix = f.patchServer(door.Gateway, s, "port/number", "80", "the Gateway takes plain HTTP as Kubeflow ships it")
+		}
 	}
 	// A Kubeflow with https alone is as somebody wanted it.
 	for _, s := range f.Seen {
 		if s.plain && s.Failure && slices.Contains([]Symptom{NoRoute, Denied, PortRefused, NoServer}, s.Symptom) {
-			return found("Gateway "+door.Name()+" has no server for plain HTTP", f.patchObject(door.Gateway, addPlainServer, "the Gateway takes plain HTTP as Kubeflow ships it"),
-				evidence("Gateway "+door.Name(), "spec.servers[].port.protocol", "no HTTP"), s.wire())
+			return found(cause, fix, evidence("Gateway "+door.Name(), "spec.servers[].port", shown), s.wire())
 		}
 	}
 	return skipped("there is none, and plain HTTP is in nobody's way")
