@@ -52,7 +52,9 @@ func (f *Facts) deniesAll() *Result {
 		rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules")
 		for _, entry := range rules {
 			rule, _ := entry.(map[string]any)
-			if p.GetName() != "istio-ingressgateway-require-jwt" || rule["from"] != nil || rule["when"] != nil {
+			from, _, _ := unstructured.NestedSlice(rule, "from")
+			when, _, _ := unstructured.NestedSlice(rule, "when")
+			if p.GetName() != "istio-ingressgateway-require-jwt" || len(from)+len(when) > 0 {
 				continue
 			}
 			name := "AuthorizationPolicy " + objectName(p)
