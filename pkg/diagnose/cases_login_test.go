@@ -42,6 +42,10 @@ func httpExamples() []example {
 	limited := answer(429, "text/plain", "local_rate_limited", byEnvoy...)
 	return []example{
 		finds("KFT601", "denies requests for localhost", allSay(rbacDenied), func(f *Facts) { f.Objects.VirtualServices = unread[[]unstructuredObject]() }),
+		finds("KFT601", "denies requests for localhost", allSay(rbacDenied), func(f *Facts) {
+			rule := f.Objects.VirtualServices.Value[0].Object["spec"].(map[string]any)["http"].([]any)[0].(map[string]any)
+			rule["match"].([]any)[0].(map[string]any)["headers"] = map[string]any{"x-team": map[string]any{"exact": "ml"}}
+		}),
 		clears("KFT601", Skipped, allSay(rbacDenied)), // there is a route
 		finds("KFT602", "every such request", func(f *Facts) { f.Aim.SentHeader, f.Roads[0].Header = true, rbacDenied }),
 		clears("KFT602", Passed, func(f *Facts) { f.Aim.SentHeader = true }),

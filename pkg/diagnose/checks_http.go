@@ -148,7 +148,7 @@ func lookDeniedRoute(_ context.Context, f *Facts) Result {
 		return skipped("another cause was found")
 	}
 	if o := f.Objects; o != nil && o.Door != nil && o.VirtualServices.OK() {
-		if bound, _ := o.routeFor(o.Door.Name(), f.Aim.Host, "/"); bound {
+		if bound, by := o.routeFor(o.Door.Name(), f.Aim.Host, "/"); bound && !hasConditions(by) {
 			return skipped("a VirtualService leads somewhere from this name, so that it is something else")
 		}
 	}

@@ -273,6 +273,24 @@ func qualified(v *unstructured.Unstructured, names []string) []string {
 	return full
 }
 
+// hasConditions tells of a rule that looks at more than the path, such as a header.
+func hasConditions(v *unstructured.Unstructured) bool {
+	rules, _, _ := unstructured.NestedSlice(v.Object, "spec", "http")
+	for _, entry := range rules {
+		rule, _ := entry.(map[string]any)
+		matches, _, _ := unstructured.NestedSlice(rule, "match")
+		for _, m := range matches {
+			condition, _ := m.(map[string]any)
+			for field := range condition {
+				if field != "uri" && field != "name" && field != "ignoreUriCase" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // routes tells whether a VirtualService takes a path by itself: an exact prefix,
 // or for the front page any rule that leads there.
 func routes(v *unstructured.Unstructured, prefix string) bool {
