@@ -74,7 +74,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 				return err
 			}
 			defer o.setup.Dialer.Close()
-			return offerForward(o.run(c.Context()))
+			return offerForward(printRoles(o.factory.UI.Out(), o.run(c.Context())))
 		},
 	}
 	o.targetFlags.add(c)
@@ -202,19 +202,24 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 func (o *setupOptions) run(ctx context.Context) error {
 	found, err := o.setup.Look(ctx)
 	if err != nil {
-		return err
+		return o.setup.LookRefused(ctx, found, err)
 	}
 	view := setupView{ui: o.factory.UI, name: o.factory.Name}
 	view.found(o.setup, found)
 	proposal, err := o.setup.Propose(found)
 	if err != nil {
-		return err
+		return o.setup.ProposalRefused(ctx, found, err)
 	}
 	if proposal.Trusted {
 		view.trusted(found)
 		return nil
 	}
 	view.plan(proposal)
+	if o.dryRun != dryRunClient {
+		if err := o.setup.RequireRights(ctx, proposal); err != nil {
+			return err
+		}
+	}
 	if o.diff {
 		if err := view.diff(proposal.Plan); err != nil {
 			return err

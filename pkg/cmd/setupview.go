@@ -98,6 +98,9 @@ func (v setupView) plan(p *setup.Proposal) {
 	if p.LeafReason != "" {
 		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
 	}
+	if unknown := p.Finding.Installed.SecretUnknown; unknown != nil {
+		v.ui.Note("Secret not checked, what is served stands in for it: %v", unknown)
+	}
 	for _, change := range p.Plan.Changes {
 		v.ui.Note("%s", sentence(change.String()))
 	}

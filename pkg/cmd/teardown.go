@@ -46,7 +46,7 @@ func newTeardownCommand(f *Factory) *cobra.Command {
 			if o.local {
 				return o.runLocal(c.Context())
 			}
-			return o.run(c.Context())
+			return printRoles(o.factory.UI.Out(), o.run(c.Context()))
 		},
 	}
 	o.targetFlags.add(c)
@@ -90,6 +90,11 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	}
 	for _, left := range plan.Left {
 		ui.Note("Leave %s", left)
+	}
+	if o.dryRun != dryRunClient {
+		if err := o.teardown.RequireRights(ctx, plan); err != nil {
+			return err
+		}
 	}
 	if o.diff {
 		if err := view.diff(plan.Plan); err != nil {
