@@ -37,6 +37,7 @@ type setupOptions struct {
 	force              bool
 	timeout            time.Duration
 	rollback           bool
+	wait               bool
 	export             exportFlags
 	factory            *Factory
 	setup              *setup.Setup
@@ -63,7 +64,11 @@ func newSetupCommand(f *Factory) *cobra.Command {
 			%[1]s setup --san kubeflow.example.com
 
 			# See what would change
-			%[1]s setup --dry-run=server --diff`, f.Name),
+			%[1]s setup --dry-run=server --diff
+
+			# Where Argo CD or Flux keeps the Gateway: the patch for Git, then the proof
+			%[1]s setup > kftls.yaml
+			%[1]s setup --wait --timeout 10m`, f.Name),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.redirectGiven = c.Flags().Changed("https-redirect")
@@ -88,7 +93,8 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
 	flags.StringVar(&o.validity, "validity", "", "How long a new certificate is valid, e.g. 90d or 720h (default and at most 397d)")
 	flags.StringVar(&o.url, "url", "", "Verify under this address directly, too, e.g. https://kubeflow.example.com")
-	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back)")
+	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back); change a Gateway that GitOps or an installer keeps")
+	flags.BoolVar(&o.wait, "wait", false, "Where GitOps or an installer keeps the Gateway, wait until its sync has brought our server, and verify it")
 	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "How long to wait until every gateway pod serves the certificate")
 	flags.BoolVar(&o.rollback, "rollback-on-failure", false, "Take back what was written when it cannot be verified")
 	return c
@@ -193,7 +199,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		Dialer: portforward.NewDialer(target.cluster.Config, portforward.Options{}),
 		Options: setup.Options{
 			Gateway: target.gateway, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
-			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback,
+			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
 		},
 	}
 	return nil
@@ -236,6 +242,11 @@ func (o *setupOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if o.wait { // for who commits it meanwhile
+		if err := view.patches(proposal.Plan); err != nil {
+			return err
+		}
+	}
 	result, err := o.setup.Apply(ctx, proposal)
 	view.done(result)
 	if err != nil {
@@ -244,6 +255,9 @@ func (o *setupOptions) run(ctx context.Context) error {
 	}
 	if err := o.export.write(proposal); err != nil {
 		return err
+	}
+	if result.Verdict == nil {
+		return view.awaits(proposal.Plan)
 	}
 	view.next(result)
 	return nil
@@ -257,5 +271,5 @@ func (o *setupOptions) try(ctx context.Context, proposal *setup.Proposal, view s
 		}
 	}
 	view.tried(proposal.Plan, o.dryRun)
-	return nil
+	return view.patches(proposal.Plan)
 }

@@ -104,10 +104,13 @@ func (v setupView) plan(p *setup.Proposal) {
 	for _, change := range p.Plan.Changes {
 		v.ui.Note("%s", sentence(change.String()))
 	}
+	for _, handed := range p.Plan.Handed {
+		v.ui.Note("Leave %s", handed)
+	}
 	for _, left := range p.Plan.Left {
 		v.ui.Note("Leave %s", left)
 	}
-	if p.Plan.Empty() {
+	if p.Plan.Empty() && len(p.Plan.Handed) == 0 {
 		v.ui.Note("Change nothing: all of it is there")
 	}
 }
@@ -127,19 +130,20 @@ func (v setupView) tried(plan *gateway.Plan, how string) {
 		mode = " (server dry run)"
 	}
 	for _, change := range plan.Changes {
-		fmt.Fprintf(v.ui.Out(), "%s %s%s\n", objectRef(change), kubectlVerb(change.Action), mode)
+		v.result(plan, "%s %s%s", objectRef(change), kubectlVerb(change.Action), mode)
 	}
-	if plan.Empty() {
+	if plan.Empty() && len(plan.Handed) == 0 {
 		fmt.Fprintf(v.ui.Out(), "unchanged%s\n", mode)
 	}
 }
 
 // done prints what was changed, in kubectl's words.
 func (v setupView) done(result *setup.Result) {
+	plan := result.Proposal.Plan
 	for _, write := range result.Done {
-		fmt.Fprintf(v.ui.Out(), "%s %s\n", objectRef(write.Change), kubectlVerb(write.Action))
+		v.result(plan, "%s %s", objectRef(write.Change), kubectlVerb(write.Action))
 	}
-	if result.Proposal.Plan.Empty() && !result.Removed {
+	if plan.Empty() && len(plan.Handed) == 0 && !result.Removed {
 		fmt.Fprintf(v.ui.Out(), "gateway/%s unchanged\n", result.Proposal.Finding.Door.Name())
 	}
 }
@@ -174,6 +178,9 @@ func (v setupView) failed(result *setup.Result) {
 		v.ui.Note("Go on with '%s setup', or take it back with '%s teardown'.", v.name, v.name)
 	default:
 		v.ui.Note("Nothing was changed.")
+	}
+	if result.Removed {
+		v.comesBack(result.Proposal.Finding.Door)
 	}
 }
 

@@ -52,7 +52,7 @@ func newTeardownCommand(f *Factory) *cobra.Command {
 	o.targetFlags.add(c)
 	o.changeFlags.add(c)
 	c.Flags().BoolVar(&o.local, "local", false, "Remove this cluster's CA and its key from this computer instead; the cluster is not changed")
-	c.Flags().BoolVar(&o.force, "force", false, "With --local, remove it even while the cluster serves it or cannot be asked")
+	c.Flags().BoolVar(&o.force, "force", false, "Take our server off a Gateway that another program keeps, too; with --local, remove the CA even while the cluster serves it or cannot be asked")
 	return c
 }
 
@@ -66,7 +66,7 @@ func (o *teardownOptions) prepare(ctx context.Context) error {
 		return err
 	}
 	o.teardown = &setup.Teardown{
-		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Gateway: target.gateway, SecretName: o.secretName,
+		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Gateway: target.gateway, SecretName: o.secretName, Force: o.force,
 		Writer: gateway.Writer{Cluster: target.cluster, Manager: gateway.FieldManager("teardown", computer), Now: o.factory.Now},
 	}
 	return nil
@@ -105,7 +105,11 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		return o.try(ctx, plan, view)
 	}
 	if plan.Empty() {
-		fmt.Fprintf(ui.Out(), "gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+		why := ": nothing of ours is there"
+		if len(plan.Left) > 0 {
+			why = "" // said above
+		}
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged%s\n", plan.Door.Name(), why)
 		return nil
 	}
 	if err := o.ask(ctx, ui, "Take this back on "+o.teardown.Cluster.Server+"?"); err != nil {

@@ -22,7 +22,8 @@ type Spec struct {
 	SecretName string
 	// HTTPSRedirect turns the redirect of plain HTTP on or off; nil leaves it.
 	HTTPSRedirect *bool
-	// Force swaps the certificate of servers that take our port and hosts.
+	// Force swaps the certificate of servers that take our port and hosts, and
+	// changes a Gateway that another program keeps.
 	Force bool
 }
 
@@ -88,11 +89,11 @@ func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Ce
 		}
 		plan.Changes = append(plan.Changes, secret...)
 	}
-	gateways, err := PlanServers(door, spec)
+	gateways, handed, err := PlanServers(door, spec)
 	if err != nil {
 		return nil, err
 	}
-	plan.Changes = append(plan.Changes, gateways...)
+	plan.Changes, plan.Handed = append(plan.Changes, gateways...), handed
 	former := door.SecretName("")
 	if server, stands := door.installedServer(former); former != spec.SecretName && stands && server.Name == ServerName {
 		plan.Left = append(plan.Left, "Secret "+door.PodNamespace()+"/"+former+
@@ -163,8 +164,17 @@ func ours(kind, namespace, name string, annotations map[string]any) *unstructure
 }
 
 // PlanServers plans the Gateway's server, or the swaps that Force allows; the
-// part of PlanSetup that changes Gateways.
-func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
+// part of PlanSetup that changes Gateways. Without Force, the changes of those
+// that another program keeps are handed over.
+func PlanServers(door *FrontDoor, spec Spec) (changes []Change, handed []Handover, err error) {
+	if changes, err = planServers(door, spec); err != nil || spec.Force {
+		return changes, nil, err
+	}
+	changes, handed = handOver(changes)
+	return changes, handed, nil
+}
+
+func planServers(door *FrontDoor, spec Spec) ([]Change, error) {
 	overlapping := door.Overlapping(spec.Port, spec.Hosts, spec.SecretName)
 	if len(overlapping) > 0 && !spec.Force {
 		return nil, overlapError(overlapping, spec)

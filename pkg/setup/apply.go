@@ -74,6 +74,9 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	if err := s.write(ctx, result); err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
+	if arrived, err := s.handOver(ctx, result); err != nil || !arrived {
+		return result, err
+	}
 	err := s.verify(ctx, result)
 	result.Took = s.Now().Sub(begun)
 	if err != nil {
@@ -196,8 +199,8 @@ func (s *Setup) planAgain(ctx context.Context, p *Proposal, index int) error {
 		return err
 	}
 	p.Finding.Door = door
-	changes, err := gateway.PlanServers(door, p.Finding.Spec)
-	p.Plan.Changes = append(p.Plan.Changes[:index:index], changes...)
+	changes, handed, err := gateway.PlanServers(door, p.Finding.Spec)
+	p.Plan.Changes, p.Plan.Handed = append(p.Plan.Changes[:index:index], changes...), handed
 	return err
 }
 

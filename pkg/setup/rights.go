@@ -88,7 +88,7 @@ func (s *Setup) LookRefused(ctx context.Context, found *Finding, refusal error) 
 		_, isSetUp = found.Door.OurServer(found.Spec.SecretName)
 	}
 	if !isSetUp {
-		needed = append(needed, places.WriteRights()...)
+		needed = append(needed, s.writeRights(found, places)...)
 	}
 	return s.explainRefusal(ctx, places, needed, refusal)
 }
@@ -97,7 +97,17 @@ func (s *Setup) LookRefused(ctx context.Context, found *Finding, refusal error) 
 // be planned with the user's rights.
 func (s *Setup) ProposalRefused(ctx context.Context, found *Finding, refusal error) error {
 	places := found.places()
-	return s.explainRefusal(ctx, places, places.WriteRights(), refusal)
+	return s.explainRefusal(ctx, places, s.writeRights(found, places), refusal)
+}
+
+// writeRights are those of a first setup, without that to change a Gateway which
+// would be handed over.
+func (s *Setup) writeRights(found *Finding, places gateway.Places) []cluster.Right {
+	rights := places.WriteRights()
+	if found == nil || s.Options.Spec.Force || gateway.ManagerOf(found.Door.Gateway) == "" {
+		return rights
+	}
+	return slices.DeleteFunc(rights, func(right cluster.Right) bool { return right.Resource == "gateways" })
 }
 
 func (s *Setup) explainRefusal(ctx context.Context, places gateway.Places, needed []cluster.Right, refusal error) error {

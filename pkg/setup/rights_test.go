@@ -118,6 +118,19 @@ func TestAProposalThatIsRefused(t *testing.T) {
 	})
 }
 
+func TestAGatewayThatIsHandedOverNeedsNoRightToChangeIt(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.keepByArgo()
+		s.forbid("get secrets", "patch gateways")
+		found, err := s.Look(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, refusal := s.Propose(found)
+		wantLack(t, s.ProposalRefused(t.Context(), found, refusal), "get secrets istio-system/kftls-gateway")
+	})
+}
+
 func TestRefusalsThatAreNotOfRights(t *testing.T) {
 	inScene(t, func(t *testing.T, s *scene) {
 		other := fault.New(fault.Overlap, "", "x")

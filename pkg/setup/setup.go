@@ -35,6 +35,9 @@ type Options struct {
 	URL string
 	// Timeout bounds the verification.
 	Timeout time.Duration
+	// Wait waits for the sync of a Gateway whose change was handed over to the
+	// program that keeps it.
+	Wait bool
 	// RollbackOnFailure takes back what was written when it cannot be verified.
 	RollbackOnFailure bool
 }

@@ -29,6 +29,9 @@ const (
 	// ServerMissing: the Secret is there, but no server of the Gateway names
 	// it. An installer that applies its own Gateway again leaves this behind.
 	ServerMissing State = "ServerMissing"
+	// AwaitingSync: the Secret is there, the Gateway is kept by another program,
+	// and its source does not have our server yet.
+	AwaitingSync State = "AwaitingSync"
 	// NotServing: a server names our Secret, and not all pods serve it.
 	NotServing State = "NotServing"
 )
@@ -43,6 +46,8 @@ type Status struct {
 	Server  string `json:"server"`
 	Gateway string `json:"gateway"`
 	Service string `json:"service"`
+	// ManagedBy is the program that keeps the Gateway as its own source says.
+	ManagedBy string `json:"managedBy,omitempty"`
 	// Login is the auth proxy's era.
 	Login session.Era `json:"login"`
 	// Port and Hosts are those of our server on the Gateway.
@@ -106,7 +111,7 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 	status := &Status{
 		APIVersion: gateway.APIVersion, Kind: "Status", State: NotSetUp,
 		Context: i.Cluster.Context, Server: i.Cluster.Server,
-		Gateway: door.Name(), Service: door.ServiceName(), Login: door.Era, Notes: door.Notes,
+		Gateway: door.Name(), Service: door.ServiceName(), ManagedBy: gateway.ManagerOf(door.Gateway), Login: door.Era, Notes: door.Notes,
 	}
 	i.certificates(status, installed)
 	server, stands := door.OurServer(secretName)
@@ -114,7 +119,7 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 		status.Port, status.Hosts = server.Number, server.Hosts
 	}
 	i.pods(ctx, status, door, server, installed)
-	status.judge(installed, stands)
+	status.judge(installed, stands, door.WasChangedBySetup())
 	return status, nil
 }
 
@@ -193,8 +198,8 @@ func (i Inspector) problem(ctx context.Context, door *gateway.FrontDoor, pod por
 	return ""
 }
 
-// judge sums up.
-func (s *Status) judge(installed *gateway.Installed, stands bool) {
+// judge sums up. wasChanged tells that setup has once changed the Gateway itself.
+func (s *Status) judge(installed *gateway.Installed, stands, wasChanged bool) {
 	switch {
 	case stands:
 		s.State = Serving
@@ -203,7 +208,10 @@ func (s *Status) judge(installed *gateway.Installed, stands bool) {
 				s.State = NotServing
 			}
 		}
-	case installed.Secret != nil || installed.ConfigMap != nil:
+	case installed.Secret == nil && installed.ConfigMap == nil:
+	case s.ManagedBy != "" && !wasChanged:
+		s.State = AwaitingSync
+	default:
 		s.State = ServerMissing
 	}
 }

@@ -22,6 +22,8 @@ type Teardown struct {
 	Gateway types.NamespacedName
 	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
+	// Force changes a Gateway too whose source keeps our server.
+	Force bool
 }
 
 // TeardownPlan is what would be taken back.
@@ -48,7 +50,7 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := gateway.PlanTeardown(door, installed)
+	plan, err := gateway.PlanTeardown(door, installed, t.Force)
 	return &TeardownPlan{Door: door, Installed: installed, Plan: plan}, err
 }
 
