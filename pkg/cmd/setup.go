@@ -38,6 +38,9 @@ type setupOptions struct {
 	timeout            time.Duration
 	rollback           bool
 	wait               bool
+	newCA              bool
+	stage              bool
+	forgetOldCA        bool
 	export             exportFlags
 	factory            *Factory
 	setup              *setup.Setup
@@ -92,6 +95,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.BoolVar(&o.httpsRedirect, "https-redirect", false, "Redirect plain HTTP to https. Breaks HTTP clients inside the cluster, and a port-forward of port 80")
 	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
 	flags.StringVar(&o.validity, "validity", "", "How long a new certificate is valid, e.g. 90d or 720h (default and at most 397d)")
+	o.addCAFlags(flags)
 	flags.StringVar(&o.url, "url", "", "Verify under this address directly, too, e.g. https://kubeflow.example.com")
 	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back); change a Gateway that GitOps or an installer keeps")
 	flags.BoolVar(&o.wait, "wait", false, "Where GitOps or an installer keeps the Gateway, wait until its sync has brought our server, and verify it")
@@ -124,6 +128,8 @@ func (o *setupOptions) complete() (err error) {
 		return fault.New(fault.Usage, "--hosts kubeflow.example.com", "--hosts has an empty value")
 	case o.port < 0 || o.port > 65535:
 		return fault.New(fault.Usage, "", "--port %d is not a port", o.port)
+	case o.stage && !o.newCA, o.forgetOldCA && o.newCA:
+		return fault.New(fault.Usage, "kubectl kftls setup --new-ca --stage", "--stage goes with --new-ca, and --forget-old-ca without it")
 	case o.timeout <= 0:
 		return fault.New(fault.Usage, "", "--timeout %s leaves no time to verify", o.timeout)
 	}
@@ -199,7 +205,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		Dialer: portforward.NewDialer(target.cluster.Config, portforward.Options{}),
 		Options: setup.Options{
 			Gateway: target.gateway, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
-			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
+			CAChange: o.caChange(), Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
 		},
 	}
 	return nil

@@ -90,11 +90,7 @@ func (v setupView) trusted(found *setup.Finding) {
 // plan says what would be done.
 func (v setupView) plan(p *setup.Proposal) {
 	v.ui.Note("")
-	if p.IsNew {
-		v.ui.Note("Make a CA for %s (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), p.Authority.Fingerprint())
-	} else {
-		v.ui.Note("Use the CA of %s (SHA-256 %s)", day(p.Authority.Certificate.NotBefore), p.Authority.Fingerprint())
-	}
+	v.authority(p)
 	if p.LeafReason != "" {
 		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
 	}

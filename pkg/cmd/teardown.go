@@ -52,7 +52,7 @@ func newTeardownCommand(f *Factory) *cobra.Command {
 	o.targetFlags.add(c)
 	o.changeFlags.add(c)
 	c.Flags().BoolVar(&o.local, "local", false, "Remove this cluster's CA and its key from this computer instead; the cluster is not changed")
-	c.Flags().BoolVar(&o.force, "force", false, "Take our server off a Gateway that another program keeps, too; with --local, remove the CA even while the cluster serves it or cannot be asked")
+	c.Flags().BoolVar(&o.force, "force", false, "Take back what another computer set up, and our server off a Gateway that another program keeps; with --local, remove the CA even while the cluster serves it or cannot be asked")
 	return c
 }
 
@@ -81,6 +81,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	view := setupView{ui: ui, name: o.factory.Name}
 	view.field("Context", "%s (%s)", o.teardown.Cluster.Context, o.teardown.Cluster.Server)
 	view.field("Gateway", "%s", plan.Door.Name())
+	if owner := plan.Installed.Owner(); owner != "" {
+		view.field("Set up by", "computer %q", owner)
+	}
 	for _, note := range plan.Door.Notes {
 		ui.Note("note: %s", note)
 	}
@@ -111,6 +114,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		}
 		fmt.Fprintf(ui.Out(), "gateway/%s unchanged%s\n", plan.Door.Name(), why)
 		return nil
+	}
+	if err := o.teardown.RequireOwn(plan); err != nil {
+		return err
 	}
 	if err := o.ask(ctx, ui, "Take this back on "+o.teardown.Cluster.Server+"?"); err != nil {
 		return err

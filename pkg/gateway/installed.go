@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -80,6 +81,24 @@ func (i *Installed) CAFingerprint() string {
 	return i.ConfigMap.Annotations[AnnotationCA]
 }
 
+// AnnouncedCA is the fingerprint of the CA that is to follow the one in force,
+// "" when none was announced.
+func (i *Installed) AnnouncedCA() string {
+	if i.ConfigMap == nil {
+		return ""
+	}
+	return i.ConfigMap.Annotations[AnnotationAnnounced]
+}
+
+// Owner is the id of the computer that made the CA in force, "" where that is
+// not known.
+func (i *Installed) Owner() string {
+	if i.ConfigMap == nil {
+		return ""
+	}
+	return i.ConfigMap.Annotations[AnnotationComputer]
+}
+
 // CABundle is the ConfigMap's certificates in PEM: the CA in force first.
 func (i *Installed) CABundle() []byte {
 	if i.ConfigMap == nil {
@@ -105,6 +124,18 @@ func (i *Installed) Authority() (*ca.Authority, error) {
 		}
 	}
 	return bundle[0], nil
+}
+
+// OtherAuthorities are the ConfigMap's CAs that are not in force. Those that could
+// sign for any name are left out: nothing that is served proves any of them.
+func (i *Installed) OtherAuthorities() []*ca.Authority {
+	bundle, err := ca.ParseBundle(i.CABundle())
+	if err != nil {
+		return nil // Authority says so
+	}
+	return slices.DeleteFunc(bundle, func(authority *ca.Authority) bool {
+		return authority.Fingerprint() == i.CAFingerprint() || !authority.Constrained()
+	})
 }
 
 // RequireSmall refuses a CA of the ConfigMap that could sign for any name, for a

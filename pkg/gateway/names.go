@@ -33,6 +33,8 @@ const (
 	AnnotationLeaf = "kftls.github.io/leaf-fingerprint"
 	// AnnotationComputer is the random id of the computer that holds the CA key.
 	AnnotationComputer = "kftls.github.io/computer"
+	// AnnotationAnnounced is the fingerprint of the CA that is to follow.
+	AnnotationAnnounced = "kftls.github.io/announced-ca-fingerprint"
 	// AnnotationSetup is the Record on the Gateway of what was changed in it.
 	AnnotationSetup = "kftls.github.io/setup"
 

@@ -63,6 +63,9 @@ type Certificates struct {
 	Authority *ca.Authority
 	// Bundle is what the ConfigMap holds: the CA in force first, in PEM.
 	Bundle []byte
+	// Announced is the fingerprint of the bundle's CA that is to be in force
+	// later, "" for none.
+	Announced string
 	// Leaf is the certificate to serve with its key; nil keeps the Secret.
 	Leaf *ca.Leaf
 	// Computer is the id of this computer.
@@ -113,6 +116,9 @@ func planConfigMap(door *FrontDoor, installed *Installed, certificates Certifica
 	if computer := certificates.computerIn(installed); computer != "" {
 		annotations[AnnotationComputer] = computer
 	}
+	if certificates.Announced != "" || installed.AnnouncedCA() != "" {
+		annotations[AnnotationAnnounced] = certificates.Announced
+	}
 	wanted := ours("ConfigMap", door.Gateway.GetNamespace(), ConfigMapName, annotations)
 	wanted.Object["data"] = map[string]any{ConfigMapKey: string(certificates.Bundle)}
 	return planObject(before, wanted, configMaps, "the CA certificate, for everybody who trusts it"), nil
@@ -125,7 +131,8 @@ func (c Certificates) computerIn(installed *Installed) string {
 		return c.Computer
 	}
 	named := installed.ConfigMap.Annotations[AnnotationComputer]
-	if named == "" && c.Authority.Key != nil {
+	isAnother := installed.CAFingerprint() != "" && installed.CAFingerprint() != c.Authority.Fingerprint()
+	if c.Authority.Key != nil && (named == "" || isAnother) {
 		return c.Computer
 	}
 	return named

@@ -82,7 +82,7 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
-	return result, nil
+	return result, s.keepForeign(result)
 }
 
 // tryAll tries the writes before the first one is made, and plans those of the
@@ -127,13 +127,14 @@ func versions(changes []gateway.Change) []string {
 // certificate whose CA key is lost could never be renewed.
 func (s *Setup) keep(result *Result) error {
 	p := result.Proposal
-	if p.Authority.Key == nil {
-		return nil
+	for _, authority := range p.toKeep() {
+		if _, err := s.Home.SaveAuthority(authority, s.origin(p.Finding.Door)); err != nil {
+			return err
+		}
 	}
-	if _, err := s.Home.SaveAuthority(p.Authority, s.origin(p.Finding.Door)); err != nil {
-		return err
+	if p.Authority.Key != nil {
+		result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
 	}
-	result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
 	return nil
 }
 

@@ -21,6 +21,9 @@ type Proposal struct {
 	// by this run and is not kept anywhere yet.
 	Authority *ca.Authority
 	IsNew     bool
+	// IsForeign tells that the CA in force is new to this computer.
+	IsForeign bool
+	caChoice
 	// Leaf is the fingerprint of the certificate that will be served.
 	Leaf string
 	// Pair is that certificate with its key, nil where the Secret may not be read.
@@ -58,12 +61,9 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle := found.Installed.CABundle()
-	if len(bundle) == 0 {
-		bundle = p.Authority.CertificatePEM()
-	}
+	bundle, announced := p.published()
 	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, gateway.Certificates{
-		Authority: p.Authority, Bundle: bundle, Leaf: leaf, Computer: p.Computer,
+		Authority: p.Authority, Bundle: bundle, Announced: announced, Leaf: leaf, Computer: p.Computer,
 	})
 	return p, err
 }
@@ -101,6 +101,9 @@ func requireKnown(found *Finding) error {
 // this computer made for this front door before, else a new one.
 func (s *Setup) chooseAuthority(p *Proposal) error {
 	found := p.Finding
+	if s.Options.CAChange != KeepCA {
+		return s.changeAuthority(p)
+	}
 	if found.Installed.ConfigMap != nil {
 		return s.authorityInForce(p)
 	}
@@ -109,11 +112,16 @@ func (s *Setup) chooseAuthority(p *Proposal) error {
 		return err
 	}
 	for _, authority := range kept {
-		if authority.Key != nil && !authority.NearEnd(s.now()) && authority.Permits(found.Names) == nil {
+		if s.canSign(authority, found) {
 			p.Authority = authority
 			return nil
 		}
 	}
+	return s.makeAuthority(p)
+}
+
+func (s *Setup) makeAuthority(p *Proposal) (err error) {
+	found := p.Finding
 	p.IsNew = true
 	p.Authority, err = ca.NewAuthority(ca.AuthorityOptions{
 		Permit: found.Names, KeyAlgorithm: s.Options.KeyAlgorithm, Now: s.now(),
@@ -126,12 +134,18 @@ func (s *Setup) chooseAuthority(p *Proposal) error {
 func (s *Setup) authorityInForce(p *Proposal) error {
 	published, err := p.Finding.Installed.Authority()
 	if err != nil {
-		return fault.Wrap(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup", err)
+		return fault.Wrap(fault.Certificate, "make a new one: kubectl kftls setup --new-ca", err)
 	}
 	p.Authority = published
 	kept, err := s.Home.Authority(published.Fingerprint())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		p.IsForeign = true
+		if s.Options.CAChange != ReplaceCA {
+			if err := s.believe(p.Finding, published); err != nil {
+				return err
+			}
+		}
 	case err != nil:
 		return err
 	default:
@@ -139,7 +153,7 @@ func (s *Setup) authorityInForce(p *Proposal) error {
 	}
 	if err := published.Permits(p.Finding.Names); err != nil {
 		return fault.New(fault.Certificate,
-			"begin anew with a CA for all names, which every client must trust again: kubectl kftls teardown && kubectl kftls setup --san NAME …",
+			"make a CA for all names, which every client must trust then: kubectl kftls setup --new-ca --san NAME …",
 			"the CA in force may not sign for these names: %w", err)
 	}
 	return nil
@@ -174,7 +188,7 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	}
 	if p.Authority.Key == nil {
 		return nil, fault.New(fault.Certificate,
-			"run setup on the computer that holds the key, or begin anew: kubectl kftls teardown && kubectl kftls setup",
+			"run setup on the computer that holds the key; "+replaceHint,
 			"a new certificate is needed (%s), and the key of CA %.12s… is not on this computer but on %q",
 			p.LeafReason, p.Authority.Fingerprint(), found.Installed.ConfigMap.Annotations[gateway.AnnotationComputer])
 	}

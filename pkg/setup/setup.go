@@ -28,6 +28,8 @@ type Options struct {
 	KeyAlgorithm ca.KeyAlgorithm
 	// Validity of a new leaf; 0 means the default.
 	Validity time.Duration
+	// CAChange is what becomes of the CA in force.
+	CAChange CAChange
 	// Spec is the server on the Gateway.
 	Spec gateway.Spec
 	// URL is an address (https://…) under which the front door must be

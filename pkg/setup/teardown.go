@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -22,7 +23,8 @@ type Teardown struct {
 	Gateway types.NamespacedName
 	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
-	// Force changes a Gateway too whose source keeps our server.
+	// Force takes back what another computer set up, and takes our server off a
+	// Gateway too whose source keeps it.
 	Force bool
 }
 
@@ -52,6 +54,25 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 	}
 	plan, err := gateway.PlanTeardown(door, installed, t.Force)
 	return &TeardownPlan{Door: door, Installed: installed, Plan: plan}, err
+}
+
+// RequireOwn refuses to take back what another computer set up, unless Force is
+// given: clients elsewhere trust its CA. Who holds the CA's key may.
+func (t *Teardown) RequireOwn(p *TeardownPlan) error {
+	owner := p.Installed.Owner()
+	here, err := t.Home.ComputerID()
+	if err != nil {
+		return err
+	}
+	if t.Force || owner == "" || owner == here {
+		return nil
+	}
+	if kept, err := t.Home.Authority(p.Installed.CAFingerprint()); err == nil && kept.Key != nil {
+		return nil
+	}
+	return fault.New(fault.NotOurs, "ask who works there; to take it back all the same: kubectl kftls teardown --force",
+		"computer %q set this up on %s (CA SHA-256 %s), and not this one, which is %q",
+		owner, p.Installed.ConfigMap.CreationTimestamp.UTC().Format(time.DateOnly), p.Installed.CAFingerprint(), here)
 }
 
 // Apply tries the plan on the server, then carries it out. A Gateway that

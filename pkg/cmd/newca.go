@@ -1,0 +1,54 @@
+package cmd
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/setup"
+)
+
+func (o *setupOptions) addCAFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.newCA, "new-ca", false, "Replace the CA in force, which may be somebody else's, by the one that was announced or a new one")
+	flags.BoolVar(&o.stage, "stage", false, "With --new-ca, only announce the new CA in the ConfigMap beside the one in force; the next --new-ca serves with it")
+	flags.BoolVar(&o.forgetOldCA, "forget-old-ca", false, "Take CAs out of the ConfigMap that are not in force")
+}
+
+func (o *setupOptions) caChange() setup.CAChange {
+	switch {
+	case o.stage:
+		return setup.AnnounceCA
+	case o.newCA:
+		return setup.ReplaceCA
+	case o.forgetOldCA:
+		return setup.ForgetOldCAs
+	}
+	return setup.KeepCA
+}
+
+// authority says which CA is or will be in force.
+func (v setupView) authority(p *setup.Proposal) {
+	made := p.Authority
+	if p.Announced != nil {
+		made = p.Announced
+	}
+	if p.IsNew {
+		v.ui.Note("Make a CA for %s (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), made.Fingerprint())
+	}
+	switch {
+	case p.Announced != nil:
+		v.ui.Note("Announce that CA beside the one of %s, which stays in force (SHA-256 %s)", since(p.Authority), p.Authority.Fingerprint())
+	case !p.IsNew:
+		v.ui.Note("Use the CA of %s (SHA-256 %s)", since(p.Authority), p.Authority.Fingerprint())
+	}
+	if p.Replaced != nil {
+		v.ui.Note("It takes the place of the CA of %s (SHA-256 %s), which stays in the ConfigMap until '%s setup --forget-old-ca'",
+			since(p.Replaced), p.Replaced.Fingerprint(), v.name)
+	}
+	if p.IsForeign {
+		v.ui.Note("note: this CA is new to this computer; compare it with who made it, computer %q", p.Finding.Installed.Owner())
+	}
+}
+
+func since(authority *ca.Authority) string { return day(authority.Certificate.NotBefore) }
