@@ -29,6 +29,7 @@ type setupOptions struct {
 	san                []string
 	hosts              []string
 	port               int32
+	private            bool
 	httpsRedirect      bool
 	redirectGiven      bool
 	keyAlgorithm       string
@@ -92,6 +93,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
 	flags.StringArrayVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
 	flags.Int32Var(&o.port, "port", 0, "Port of the Gateway's HTTPS server (default 443)")
+	flags.BoolVar(&o.private, "private", false, "Take a port that the Service does not publish, for port-forward and other tunnels alone (9443, or the next one that is free)")
 	flags.BoolVar(&o.httpsRedirect, "https-redirect", false, "Redirect plain HTTP to https. Breaks HTTP clients inside the cluster, and a port-forward of port 80")
 	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
 	flags.StringVar(&o.validity, "validity", "", "How long a new certificate is valid, e.g. 90d or 720h (default and at most 397d)")
@@ -196,7 +198,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spec := gateway.Spec{Port: o.port, Hosts: o.hosts, SecretName: o.secretName, Force: o.force}
+	spec := gateway.Spec{Port: o.port, Private: o.private, Hosts: o.hosts, SecretName: o.secretName, Force: o.force}
 	if o.redirectGiven {
 		spec.HTTPSRedirect = &o.httpsRedirect
 	}

@@ -106,6 +106,10 @@ func (v setupView) plan(p *setup.Proposal) {
 	for _, left := range p.Plan.Left {
 		v.ui.Note("Leave %s", left)
 	}
+	if how := p.Finding.Door.NewlyExposed(p.Finding.Spec.Port); how != "" {
+		v.ui.Warn("port %d becomes reachable from outside the cluster, which it was not before: %s; --private takes a port for tunnels alone",
+			p.Finding.Spec.Port, how)
+	}
 	if p.Plan.Empty() && len(p.Plan.Handed) == 0 {
 		v.ui.Note("Change nothing: all of it is there")
 	}

@@ -17,6 +17,9 @@ type Spec struct {
 	// first time DefaultPort and "*".
 	Port  int32
 	Hosts []string
+	// Private takes a port that the Service does not publish, so that only
+	// tunnels lead there.
+	Private bool
 	// SecretName is the TLS Secret's name; "" means as installed, and for a
 	// first time the constant SecretName.
 	SecretName string
@@ -31,12 +34,15 @@ type Spec struct {
 func (s Spec) Resolve(door *FrontDoor) Spec {
 	s.SecretName = door.SecretName(s.SecretName)
 	if server, stands := door.installedServer(s.SecretName); stands {
-		if s.Port == 0 {
+		if s.Port == 0 && !(s.Private && door.publishes(server.Number)) {
 			s.Port = server.Number
 		}
 		if len(s.Hosts) == 0 {
 			s.Hosts = server.Hosts
 		}
+	}
+	if s.Port == 0 && s.Private {
+		s.Port = door.privatePort()
 	}
 	if s.Port == 0 {
 		s.Port = DefaultPort

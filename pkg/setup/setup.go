@@ -97,6 +97,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 		return nil, fault.New(fault.ClockSkew, "set this computer's clock, then check: date; timedatectl",
 			"the clocks of this computer and of the API server differ by %s: certificates made here would not be valid there", found.Skew.Round(time.Second))
 	}
+	if err := found.Spec.RequirePrivate(door); err != nil {
+		return nil, err
+	}
 	if err := found.chooseNames(s.Options.Names); err != nil {
 		return nil, err
 	}
