@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
@@ -40,6 +41,7 @@ func (v setupView) found(s *setup.Setup, found *setup.Finding) {
 	if servers == 0 {
 		v.field("HTTPS", "none")
 	}
+	v.served(found)
 	for _, note := range door.Notes {
 		v.ui.Note("note: %s", note)
 	}
@@ -49,6 +51,22 @@ func (v setupView) found(s *setup.Setup, found *setup.Finding) {
 	for _, name := range found.Dropped {
 		v.ui.Warn("%s is not put into the certificate: the server's hosts (%s) do not admit it",
 			name, strings.Join(gateway.ServedHosts(door, found.Spec), ", "))
+	}
+}
+
+// served says whose certificate is served where it is not ours, with what decides
+// whether to keep it: who signed it, for which names, until when.
+func (v setupView) served(found *setup.Finding) {
+	said := map[string]bool{}
+	for _, name := range found.Names.Strings() {
+		chain := found.Served[name]
+		if len(chain) == 0 || found.IsOurs(chain) || said[ca.Fingerprint(chain[0])] {
+			continue
+		}
+		said[ca.Fingerprint(chain[0])] = true
+		leaf := ca.Leaf{Certificate: chain[0]}
+		v.field("Serves", "a certificate for %s, signed by %s, until %s (SHA-256 %s)",
+			strings.Join(leaf.Names().Strings(), ", "), chain[0].Issuer, day(chain[0].NotAfter), ca.Fingerprint(chain[0]))
 	}
 }
 

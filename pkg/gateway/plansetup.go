@@ -98,6 +98,9 @@ func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Ce
 		}
 		plan.Changes = append(plan.Changes, secret...)
 	}
+	if err := requireChangeable(plan.Changes); err != nil {
+		return nil, err
+	}
 	gateways, handed, err := PlanServers(door, spec)
 	if err != nil {
 		return nil, err

@@ -73,16 +73,16 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 func (s *Setup) servesTrusted(found *Finding) bool {
 	for _, name := range found.Names.Strings() {
 		chain := found.Served[name]
-		if chain == nil || isOurs(found, chain) || gateway.Accepts(chain, nil, gateway.SampleName(name), s.Now()) != nil {
+		if chain == nil || found.IsOurs(chain) || gateway.Accepts(chain, nil, gateway.SampleName(name), s.Now()) != nil {
 			return false
 		}
 	}
 	return true
 }
 
-// isOurs tells a chain that setup has put there: by its CA.
-func isOurs(found *Finding, chain []*x509.Certificate) bool {
-	return gateway.EndsIn(chain, found.Installed.CAFingerprint())
+// IsOurs tells a chain that setup has put there: by its CA.
+func (f *Finding) IsOurs(chain []*x509.Certificate) bool {
+	return gateway.EndsIn(chain, f.Installed.CAFingerprint())
 }
 
 // requireKnown refuses a port that serves a certificate of somebody else from
@@ -216,7 +216,7 @@ func keptAlgorithm(current *ca.Leaf) ca.KeyAlgorithm {
 func (s *Setup) trustServed(p *Proposal) error {
 	found := p.Finding
 	chain := found.Served[found.Names.Strings()[0]]
-	if found.Installed.ConfigMap == nil || chain == nil || !isOurs(found, chain) {
+	if found.Installed.ConfigMap == nil || chain == nil || !found.IsOurs(chain) {
 		return found.Installed.SecretUnknown
 	}
 	leaf := &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
