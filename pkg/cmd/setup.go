@@ -39,6 +39,7 @@ type setupOptions struct {
 	timeout            time.Duration
 	rollback           bool
 	wait               bool
+	acceptCA           string
 	newCA              bool
 	stage              bool
 	forgetOldCA        bool
@@ -207,7 +208,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		Dialer: portforward.NewDialer(target.cluster.Config, portforward.Options{}),
 		Options: setup.Options{
 			Gateway: target.gateway, Names: o.parsedNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
-			CAChange: o.caChange(), Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
+			CAChange: o.caChange(), AcceptCA: strings.ToLower(o.acceptCA), Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
 		},
 	}
 	return nil

@@ -145,7 +145,7 @@ func (i *Installed) RequireSmall(published *ca.Authority) error {
 		return nil
 	}
 	return fault.New(fault.Certificate,
-		"ask who made it; to look at it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
+		"compare it with who made it; then: kubectl kftls setup --accept-ca "+published.Fingerprint(),
 		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
 }
 

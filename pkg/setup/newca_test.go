@@ -165,6 +165,32 @@ func (s *scene) plant(pem, fingerprint string) {
 	})
 }
 
+func TestALargeCAIsBelievedByItsFingerprintAlone(t *testing.T) {
+	large, err := ca.NewAuthority(ca.AuthorityOptions{Unconstrained: true, Now: bubbleTime})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		s.plant(string(large.CertificatePEM()), large.Fingerprint())
+		served := leafOf(t, large, "localhost", "127.0.0.1", "::1")
+		s.api.Put(tlsSecret(t, gateway.SecretName, served), "somebody")
+		s.api.Change("Secret", "istio-system", gateway.SecretName, "somebody", func(object map[string]any) {
+			_ = unstructured.SetNestedField(object, gateway.ManagedBy, "metadata", "labels", gateway.LabelManagedBy)
+			_ = unstructured.SetNestedField(object, served.Fingerprint(), "metadata", "annotations", gateway.AnnotationLeaf)
+		})
+		other := s.another(t)
+		for accepted, want := range map[string]fault.Reason{"": fault.Certificate, strings.Repeat("0", 64): fault.Certificate, large.Fingerprint(): ""} {
+			other.Options.AcceptCA = accepted
+			_, err := other.propose(t.Context())
+			wantReason(t, err, want)
+			if accepted == "" && !strings.Contains(fault.HintOf(err), "setup --accept-ca "+large.Fingerprint()) {
+				t.Errorf("hint %q", fault.HintOf(err))
+			}
+		}
+	})
+}
+
 // TestATeammatePutsAVanishedServerBack believes the certificate in the Secret,
 // which is what will be served.
 func TestATeammatePutsAVanishedServerBack(t *testing.T) {

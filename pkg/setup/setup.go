@@ -30,6 +30,9 @@ type Options struct {
 	Validity time.Duration
 	// CAChange is what becomes of the CA in force.
 	CAChange CAChange
+	// AcceptCA is the fingerprint of a CA that the user believes though it could
+	// sign for any name; "" means none.
+	AcceptCA string
 	// Spec is the server on the Gateway.
 	Spec gateway.Spec
 	// URL is an address (https://…) under which the front door must be

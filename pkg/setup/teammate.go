@@ -8,12 +8,20 @@ import (
 
 // believe refuses a CA of the ConfigMap that this computer does not know,
 // unless what the gateway serves ends in it and its name constraints keep it
-// small: whoever may write a ConfigMap could plant a CA. While nothing is
+// small, or the user has named it: whoever may write a ConfigMap could plant a
+// CA. While nothing is
 // served, the certificate in the Secret counts, which the verification then
 // wants to see served.
 func (s *Setup) believe(found *Finding, published *ca.Authority) error {
-	if err := found.Installed.RequireSmall(published); err != nil {
-		return err
+	switch s.Options.AcceptCA {
+	case "":
+		if err := found.Installed.RequireSmall(published); err != nil {
+			return err
+		}
+	case published.Fingerprint():
+	default:
+		return fault.New(fault.Certificate, "ask who made it",
+			"the CA of the ConfigMap is %s, and not the one that was to be accepted", published.Fingerprint())
 	}
 	if s.vouches(found, published) {
 		return nil
