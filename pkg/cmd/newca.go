@@ -11,7 +11,7 @@ import (
 
 func (o *setupOptions) addCAFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.acceptCA, "accept-ca", "", "Believe the cluster's CA of this fingerprint (SHA-256), though it is new to this computer and could sign for any name")
-	flags.BoolVar(&o.newCA, "new-ca", false, "Replace the CA in force, which may be somebody else's, by the one that was announced or a new one")
+	flags.BoolVar(&o.newCA, "new-ca", false, "Replace the CA in force, which may be somebody else's, by the one of --ca-cert, else the one that was announced, else a new one")
 	flags.BoolVar(&o.stage, "stage", false, "With --new-ca, only announce the new CA in the ConfigMap beside the one in force; the next --new-ca serves with it")
 	flags.BoolVar(&o.forgetOldCA, "forget-old-ca", false, "Take CAs out of the ConfigMap that are not in force")
 }

@@ -58,6 +58,7 @@ func TestFlagsOfTheCA(t *testing.T) {
 		"announced":            {setupOptions{newCA: true, stage: true}, setup.AnnounceCA, ""},
 		"forgotten":            {setupOptions{forgetOldCA: true}, setup.ForgetOldCAs, ""},
 		"stage without new":    {setupOptions{stage: true}, setup.AnnounceCA, fault.Usage},
+		"stage and no key":     {setupOptions{newCA: true, stage: true, authorityFlags: authorityFlags{discardKey: true}}, setup.AnnounceCA, fault.Usage},
 		"forgotten with a new": {setupOptions{forgetOldCA: true, newCA: true}, setup.ReplaceCA, fault.Usage},
 	} {
 		o := test.options
