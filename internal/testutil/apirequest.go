@@ -11,8 +11,8 @@ import (
 
 // Request is what was asked of the API server.
 type Request struct {
-	// Verb is get, list, patch, apply or delete, and group for a look at an API
-	// group.
+	// Verb is get, list, patch, apply or delete, group for a look at an API group,
+	// and review for a question about rights.
 	Verb string
 	// Resource is the plural, without its group.
 	Resource, Namespace, Name string
@@ -74,6 +74,8 @@ func readRequest(r *http.Request) (Request, error) {
 		request.Verb = "patch"
 	case r.Method == http.MethodPatch:
 		request.Verb = "apply"
+	case r.Method == http.MethodPost && strings.HasSuffix(request.Resource, "reviews"):
+		request.Verb = "review"
 	case r.Method != http.MethodGet:
 		return request, fmt.Errorf("%s is not served", r.Method)
 	case request.Name == "":

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -34,6 +35,10 @@ type APIServer struct {
 	Intercept func(Request) (status int)
 	// WithoutIstio takes Istio's API away.
 	WithoutIstio bool
+	// Denies tells of a right, as in "patch gateways kubeflow/kubeflow-gateway",
+	// whether the user lacks it; nil denies nothing. It answers access reviews
+	// alone: requests are refused by Intercept.
+	Denies func(right string) bool
 
 	listener *pipeListener
 
@@ -82,7 +87,9 @@ func (s *APIServer) Cluster(t *testing.T) *cluster.Cluster {
 // ClusterAt opens a cluster on the API server, by another clock.
 func (s *APIServer) ClusterAt(t *testing.T, now func() time.Time) *cluster.Cluster {
 	t.Helper()
-	c, err := cluster.New(kubeconfig{&rest.Config{Host: "http://api.test", Dial: s.listener.Dial}}, cluster.Options{Now: now})
+	c, err := cluster.New(kubeconfig{&rest.Config{
+		Host: "http://api.test", Dial: s.listener.Dial, ContentConfig: rest.ContentConfig{ContentType: "application/json"},
+	}}, cluster.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,6 +209,8 @@ func (s *APIServer) handle(r Request) (status int, result any) {
 	switch {
 	case r.Verb == "group":
 		return s.group(r.Name)
+	case r.Verb == "review":
+		return s.review(r)
 	case r.Verb == "list":
 		return http.StatusOK, s.list(r)
 	case r.Verb == "apply":
@@ -227,6 +236,24 @@ func (s *APIServer) group(name string) (int, any) {
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroup"}, Name: name,
 		Versions: []metav1.GroupVersionForDiscovery{version("v1"), version("v1beta1")}, PreferredVersion: version("v1"),
 	}
+}
+
+// review answers what a user may do, and who that is.
+func (s *APIServer) review(r Request) (int, any) {
+	if r.Resource == "selfsubjectreviews" {
+		return http.StatusCreated, map[string]any{"status": map[string]any{"userInfo": map[string]any{"username": "somebody@example.com"}}}
+	}
+	var review authorizationv1.SelfSubjectAccessReview
+	if err := json.Unmarshal(r.body, &review); err != nil {
+		return http.StatusBadRequest, "a review is read as JSON alone: " + err.Error()
+	}
+	asked := review.Spec.ResourceAttributes
+	right := asked.Verb + " " + asked.Resource
+	if asked.Subresource != "" {
+		right += "/" + asked.Subresource
+	}
+	review.Status.Allowed = s.Denies == nil || !s.Denies(right+" "+asked.Namespace+"/"+asked.Name)
+	return http.StatusCreated, review
 }
 
 func (s *APIServer) list(r Request) any {

@@ -44,7 +44,7 @@ type Demand struct {
 // or "" when it can.
 func (l *Leaf) Unfit(a *Authority, want Demand, now time.Time) string {
 	c := l.Certificate
-	if !l.isBelow(a) {
+	if !l.IsBelow(a) {
 		return "it is not signed by the certificate authority " + short(a.Fingerprint())
 	}
 	if missing := l.Names().missing(want.Names); len(missing) > 0 {
@@ -67,9 +67,9 @@ func (l *Leaf) Unfit(a *Authority, want Demand, now time.Time) string {
 	return ""
 }
 
-// isBelow tells whether signatures lead from the leaf up to the authority's root,
+// IsBelow tells whether signatures lead from the leaf up to the authority's root,
 // whatever time and constraints say.
-func (l *Leaf) isBelow(a *Authority) bool {
+func (l *Leaf) IsBelow(a *Authority) bool {
 	between := slices.Concat(l.Issuers, a.Intermediates)
 	current := l.Certificate
 	for range len(between) + 1 {

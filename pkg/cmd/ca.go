@@ -19,6 +19,7 @@ type caOptions struct {
 
 	output  string
 	local   bool
+	all     bool
 	factory *Factory
 }
 
@@ -48,6 +49,9 @@ func newCACommand(f *Factory) *cobra.Command {
 			if err := validateOutput(o.output, "path", "fingerprint", "text", "bundle"); err != nil {
 				return err
 			}
+			if o.all && (o.local || o.output != "" && o.output != "fingerprint") {
+				return fault.New(fault.Usage, "kubectl kftls ca --all", "--all prints PEM or, with -o fingerprint, fingerprints of the CAs of a cluster")
+			}
 			if o.local {
 				return o.runLocal()
 			}
@@ -58,6 +62,7 @@ func newCACommand(f *Factory) *cobra.Command {
 	c.Flags().StringVarP(&o.output, "output", "o", "",
 		"One of 'path' (of the file on this computer), 'fingerprint' (SHA-256), 'text', or 'bundle' (the system's roots and the CA). PEM if empty")
 	c.Flags().BoolVar(&o.local, "local", false, "If true, prints the CA of this computer, made at first use, and asks no cluster")
+	c.Flags().BoolVar(&o.all, "all", false, "Print all CAs of the ConfigMap: also one that 'setup --new-ca --stage' has announced, and one that was replaced")
 	return c
 }
 
@@ -100,8 +105,26 @@ func (o *caOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.all {
+		text = append(text, o.others(inForce.Others)...)
+	}
 	_, err = o.factory.Streams.Out.Write(text)
 	return err
+}
+
+// others prints CAs that are not in force, with a word on each: who may write the
+// ConfigMap could have put it there.
+func (o *caOptions) others(authorities []*ca.Authority) []byte {
+	var text []byte
+	for _, authority := range authorities {
+		o.factory.UI.Note("note: this CA is not in force, and nothing that is served proves it; compare it with who made it: SHA-256 %s", authority.Fingerprint())
+		if o.output == "fingerprint" {
+			text = append(text, authority.Fingerprint()+"\n"...)
+		} else {
+			text = append(text, authority.CertificatePEM()...)
+		}
+	}
+	return text
 }
 
 // keep keeps a CA that may come from the cluster, so that there is a file to

@@ -195,6 +195,7 @@ func TestNeedsRenewal(t *testing.T) {
 		"due, and not served":  {setup.Status{State: setup.NotServing, Renewal: due}, exitRenewalDue},
 		"not due nor served":   {setup.Status{State: setup.NotServing, Renewal: &setup.RenewalStatus{}}, exitError},
 		"the server is gone":   {setup.Status{State: setup.ServerMissing, Renewal: &setup.RenewalStatus{}}, exitError},
+		"not synced yet":       {setup.Status{State: setup.AwaitingSync, ManagedBy: "Flux", Renewal: &setup.RenewalStatus{}}, exitError},
 		"not set up":           {setup.Status{State: setup.NotSetUp}, exitError},
 		"no certificate known": {setup.Status{State: setup.Serving}, exitError},
 	} {

@@ -31,6 +31,7 @@ type setupOptions struct {
 	san                []string
 	hosts              []string
 	port               int32
+	private            bool
 	httpsRedirect      bool
 	redirectGiven      bool
 	keyAlgorithm       string
@@ -39,6 +40,11 @@ type setupOptions struct {
 	force              bool
 	timeout            time.Duration
 	rollback           bool
+	wait               bool
+	acceptCA           string
+	newCA              bool
+	stage              bool
+	forgetOldCA        bool
 	export             exportFlags
 	factory            *Factory
 	setup              *setup.Setup
@@ -66,7 +72,11 @@ func newSetupCommand(f *Factory) *cobra.Command {
 			%[1]s setup --san kubeflow.example.com
 
 			# See what would change
-			%[1]s setup --dry-run=server --diff`, f.Name),
+			%[1]s setup --dry-run=server --diff
+
+			# Where Argo CD or Flux keeps the Gateway: the patch for Git, then the proof
+			%[1]s setup > kftls.yaml
+			%[1]s setup --wait --timeout 10m`, f.Name),
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.redirectGiven = c.Flags().Changed("https-redirect")
@@ -77,7 +87,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 				return err
 			}
 			defer o.setup.Dialer.Close()
-			return offerForward(o.run(c.Context()))
+			return offerForward(printRoles(o.factory.UI.Out(), o.run(c.Context())))
 		},
 	}
 	o.targetFlags.add(c)
@@ -89,11 +99,14 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
 	flags.StringArrayVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
 	flags.Int32Var(&o.port, "port", 0, "Port of the Gateway's HTTPS server (default 443)")
+	flags.BoolVar(&o.private, "private", false, "Take a port that the Service does not publish, for port-forward and other tunnels alone (9443, or the next one that is free)")
 	flags.BoolVar(&o.httpsRedirect, "https-redirect", false, "Redirect plain HTTP to https. Breaks HTTP clients inside the cluster, and a port-forward of port 80")
 	flags.StringVar(&o.keyAlgorithm, "key-algorithm", "", "Algorithm of new keys: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096 (default ecdsa-p256)")
 	flags.StringVar(&o.validity, "validity", "", "How long a new certificate is valid, e.g. 90d or 720h (default and at most 397d)")
+	o.addCAFlags(flags)
 	flags.StringVar(&o.url, "url", "", "Verify under this address directly, too, e.g. https://kubeflow.example.com")
-	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back)")
+	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back); change a Gateway that GitOps or an installer keeps")
+	flags.BoolVar(&o.wait, "wait", false, "Where GitOps or an installer keeps the Gateway, wait until its sync has brought our server, and verify it")
 	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "How long to wait until every gateway pod serves the certificate")
 	flags.BoolVar(&o.rollback, "rollback-on-failure", false, "Take back what was written when it cannot be verified")
 	return c
@@ -125,6 +138,11 @@ func (o *setupOptions) complete() (err error) {
 		return fault.New(fault.Usage, "--hosts kubeflow.example.com", "--hosts has an empty value")
 	case o.port < 0 || o.port > 65535:
 		return fault.New(fault.Usage, "", "--port %d is not a port", o.port)
+	case o.stage && !o.newCA, o.forgetOldCA && o.newCA:
+		return fault.New(fault.Usage, "kubectl kftls setup --new-ca --stage", "--stage goes with --new-ca, and --forget-old-ca without it")
+	case o.stage && o.discardKey:
+		return fault.New(fault.Usage, "kubectl kftls setup --new-ca --stage, and later kubectl kftls setup --new-ca --discard-ca-key",
+			"--discard-ca-key is for the run that serves with the new CA: one that --stage announces has to sign then")
 	case o.timeout <= 0:
 		return fault.New(fault.Usage, "", "--timeout %s leaves no time to verify", o.timeout)
 	}
@@ -199,7 +217,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spec := gateway.Spec{Port: o.port, Hosts: o.hosts, SecretName: o.secretName, Force: o.force}
+	spec := gateway.Spec{Port: o.port, Private: o.private, Hosts: o.hosts, SecretName: o.secretName, Force: o.force}
 	if o.redirectGiven {
 		spec.HTTPSRedirect = &o.httpsRedirect
 	}
@@ -209,7 +227,7 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 		Options: setup.Options{
 			Gateway: target.gateway, Names: o.parsedNames, Defaults: o.defaultNames, KeyAlgorithm: o.parsedKeyAlgorithm, Validity: validity,
 			Authority: o.authorityFlags.options(), Given: given, DiscardKey: o.discardKey, Before: before,
-			Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback,
+			CAChange: o.caChange(), AcceptCA: strings.ToLower(o.acceptCA), Spec: spec, URL: o.url, Timeout: o.timeout, RollbackOnFailure: o.rollback, Wait: o.wait,
 		},
 	}
 	return nil
@@ -218,19 +236,24 @@ func (o *setupOptions) prepare(ctx context.Context) error {
 func (o *setupOptions) run(ctx context.Context) error {
 	found, err := o.setup.Look(ctx)
 	if err != nil {
-		return err
+		return o.setup.LookRefused(ctx, found, err)
 	}
 	view := setupView{ui: o.factory.UI, name: o.factory.Name}
 	view.found(o.setup, found)
 	proposal, err := o.setup.Propose(found)
 	if err != nil {
-		return err
+		return o.setup.ProposalRefused(ctx, found, err)
 	}
 	if proposal.Trusted {
 		view.trusted(found)
 		return nil
 	}
 	view.plan(proposal)
+	if o.dryRun != dryRunClient {
+		if err := o.setup.RequireRights(ctx, proposal); err != nil {
+			return err
+		}
+	}
 	if o.diff {
 		if err := view.diff(proposal.Plan); err != nil {
 			return err
@@ -247,6 +270,11 @@ func (o *setupOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if o.wait { // for who commits it meanwhile
+		if err := view.patches(proposal.Plan); err != nil {
+			return err
+		}
+	}
 	result, err := o.setup.Apply(ctx, proposal)
 	view.done(result)
 	if err != nil {
@@ -255,6 +283,9 @@ func (o *setupOptions) run(ctx context.Context) error {
 	}
 	if err := o.export.write(proposal); err != nil {
 		return err
+	}
+	if result.Verdict == nil {
+		return view.awaits(proposal.Plan)
 	}
 	view.next(result)
 	return nil
@@ -268,5 +299,5 @@ func (o *setupOptions) try(ctx context.Context, proposal *setup.Proposal, view s
 		}
 	}
 	view.tried(proposal.Plan, o.dryRun)
-	return nil
+	return view.patches(proposal.Plan)
 }

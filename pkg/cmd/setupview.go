@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
@@ -40,6 +41,7 @@ func (v setupView) found(s *setup.Setup, found *setup.Finding) {
 	if servers == 0 {
 		v.field("HTTPS", "none")
 	}
+	v.foreign(found)
 	for _, note := range door.Notes {
 		v.ui.Note("note: %s", note)
 	}
@@ -54,6 +56,22 @@ func (v setupView) dropped(found *setup.Finding) {
 	for _, name := range found.Dropped {
 		v.ui.Warn("%s is not put into the certificate: the server's hosts (%s) do not admit it",
 			name, strings.Join(gateway.ServedHosts(found.Door, found.Spec), ", "))
+	}
+}
+
+// foreign says whose certificate is served where it is not ours, with what decides
+// whether to keep it: who signed it, for which names, until when.
+func (v setupView) foreign(found *setup.Finding) {
+	said := map[string]bool{}
+	for _, name := range found.Names.Strings() {
+		chain := found.Served[name]
+		if len(chain) == 0 || found.IsOurs(chain) || said[ca.Fingerprint(chain[0])] {
+			continue
+		}
+		said[ca.Fingerprint(chain[0])] = true
+		leaf := ca.Leaf{Certificate: chain[0]}
+		v.field("Serves", "a certificate for %s, signed by %s, until %s (SHA-256 %s)",
+			strings.Join(leaf.Names().Strings(), ", "), chain[0].Issuer, day(chain[0].NotAfter), ca.Fingerprint(chain[0]))
 	}
 }
 
@@ -95,43 +113,32 @@ func (v setupView) trusted(found *setup.Finding) {
 // plan says what would be done.
 func (v setupView) plan(p *setup.Proposal) {
 	v.ui.Note("")
-	switch {
-	case p.IsNew:
-		v.ui.Note("Make a CA for %s (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), p.Authority.Fingerprint())
-	case p.Given != nil:
-		v.given(p)
-	default:
-		v.ui.Note("Use the CA of %s (SHA-256 %s)", day(p.Authority.Certificate.NotBefore), p.Authority.Fingerprint())
-	}
+	v.authority(p)
 	if p.DiscardsKey {
 		v.ui.Note("Throw the key of the CA away once its certificate is served: it will sign no other one")
 	}
 	if p.LeafReason != "" {
 		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
 	}
+	if unknown := p.Finding.Installed.SecretUnknown; unknown != nil {
+		v.ui.Note("Secret not checked, what is served stands in for it: %v", unknown)
+	}
 	for _, change := range p.Plan.Changes {
 		v.ui.Note("%s", sentence(change.String()))
+	}
+	for _, handed := range p.Plan.Handed {
+		v.ui.Note("Leave %s", handed)
 	}
 	for _, left := range p.Plan.Left {
 		v.ui.Note("Leave %s", left)
 	}
-	if p.Plan.Empty() {
+	if how := p.Finding.Door.NewlyExposed(p.Finding.Spec.Port); how != "" {
+		v.ui.Warn("port %d becomes reachable from outside the cluster, which it was not before: %s; --private takes a port for tunnels alone",
+			p.Finding.Spec.Port, how)
+	}
+	if p.Plan.Empty() && len(p.Plan.Handed) == 0 {
 		v.ui.Note("Change nothing: all of it is there")
 	}
-}
-
-// given says whose CA signs, and what of it is kept on this computer.
-func (v setupView) given(p *setup.Proposal) {
-	v.ui.Note("Use the CA %s that was given; clients trust its root %s (SHA-256 %s)",
-		p.Authority.Signer().Subject, p.Authority.Certificate.Subject, p.Authority.Fingerprint())
-	for _, lax := range p.Authority.Lax() {
-		v.ui.Warn("%s: Python 3.13 and other strict clients will refuse what it signs", lax)
-	}
-	if p.Given.Source.Key == "" {
-		v.ui.Note("Its key is not copied; to renew the certificate, give it again")
-		return
-	}
-	v.ui.Note("Its key is not copied; to renew the certificate, it is read from %s", p.Given.Source.Key)
 }
 
 func (v setupView) diff(plan *gateway.Plan) error {
@@ -149,19 +156,20 @@ func (v setupView) tried(plan *gateway.Plan, how string) {
 		mode = " (server dry run)"
 	}
 	for _, change := range plan.Changes {
-		fmt.Fprintf(v.ui.Out(), "%s %s%s\n", objectRef(change), kubectlVerb(change.Action), mode)
+		v.result(plan, "%s %s%s", objectRef(change), kubectlVerb(change.Action), mode)
 	}
-	if plan.Empty() {
+	if plan.Empty() && len(plan.Handed) == 0 {
 		fmt.Fprintf(v.ui.Out(), "unchanged%s\n", mode)
 	}
 }
 
 // done prints what was changed, in kubectl's words.
 func (v setupView) done(result *setup.Result) {
+	plan := result.Proposal.Plan
 	for _, write := range result.Done {
-		fmt.Fprintf(v.ui.Out(), "%s %s\n", objectRef(write.Change), kubectlVerb(write.Action))
+		v.result(plan, "%s %s", objectRef(write.Change), kubectlVerb(write.Action))
 	}
-	if result.Proposal.Plan.Empty() && !result.Removed {
+	if plan.Empty() && len(plan.Handed) == 0 && !result.Removed {
 		fmt.Fprintf(v.ui.Out(), "gateway/%s unchanged\n", result.Proposal.Finding.Door.Name())
 	}
 }
@@ -196,6 +204,9 @@ func (v setupView) failed(result *setup.Result) {
 		v.ui.Note("Go on with '%s setup', or take it back with '%s teardown'.", v.name, v.name)
 	default:
 		v.ui.Note("Nothing was changed.")
+	}
+	if result.Removed {
+		v.comesBack(result.Proposal.Finding.Door)
 	}
 }
 

@@ -122,6 +122,9 @@ func needsRenewal(s *setup.Status) error {
 		return fault.New(fault.NotFound, "kubectl kftls setup", "there is no certificate of ours that could be renewed")
 	case s.Renewal.Due:
 		return silentExit(exitRenewalDue)
+	case s.State == setup.AwaitingSync:
+		return fault.New(fault.Verification, "kubectl kftls setup --wait",
+			"the certificate is not due for renewal, but %s has not brought its server to the Gateway yet", s.ManagedBy)
 	case s.State != setup.Serving:
 		return fault.New(fault.Verification, "kubectl kftls setup", "the certificate is not due for renewal, but not every gateway pod serves it")
 	}

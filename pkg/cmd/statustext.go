@@ -20,6 +20,9 @@ func printStatus(f *Factory, s statusReport) {
 		printLocal(field, s.Local)
 	} else {
 		field("Gateway", "%s, Service %s", s.Gateway, s.Service)
+		if s.ManagedBy != "" {
+			field("Managed by", "%s", s.ManagedBy)
+		}
 		field("Login", "%s", s.Login)
 	}
 	if s.Port != 0 {
@@ -53,7 +56,7 @@ func printStatus(f *Factory, s statusReport) {
 			field("Pod", "%s: %s", pod.Name, state)
 		}
 	}
-	field("State", "%s", describeState(f, s.State))
+	field("State", "%s", describeState(f, s.Status))
 	for _, kept := range s.Sessions {
 		field("Session", "%s", kept.line(f.Now()))
 	}
@@ -129,14 +132,16 @@ func printLocal(field func(name, format string, args ...any), local *setup.Local
 	}
 }
 
-func describeState(f *Factory, s setup.State) string {
-	switch s {
+func describeState(f *Factory, s *setup.Status) string {
+	switch s.State {
 	case setup.Serving:
 		return "serving"
 	case setup.NotServing:
 		return "not all gateway pods serve the certificate; try '" + f.Name + " setup'"
 	case setup.Unknown:
 		return "unknown: the cluster was not asked, or did not answer"
+	case setup.AwaitingSync:
+		return fmt.Sprintf("waiting for the server to come from the source that %s keeps the Gateway by; '%s setup' prints the patch for it, '%[2]s setup --wait' verifies it", s.ManagedBy, f.Name)
 	case setup.ServerMissing:
 		return "the server is gone from the Gateway (an installer may have applied its own again); run '" + f.Name + " setup'"
 	}

@@ -46,13 +46,13 @@ func newTeardownCommand(f *Factory) *cobra.Command {
 			if o.local {
 				return o.runLocal(c.Context())
 			}
-			return o.run(c.Context())
+			return printRoles(o.factory.UI.Out(), o.run(c.Context()))
 		},
 	}
 	o.targetFlags.add(c)
 	o.changeFlags.add(c)
 	c.Flags().BoolVar(&o.local, "local", false, "Remove this cluster's CA and its key from this computer instead; the cluster is not changed")
-	c.Flags().BoolVar(&o.force, "force", false, "With --local, remove it even while the cluster serves it or cannot be asked")
+	c.Flags().BoolVar(&o.force, "force", false, "Take back what another computer set up, and our server off a Gateway that another program keeps; with --local, remove the CA even while the cluster serves it or cannot be asked")
 	return c
 }
 
@@ -66,7 +66,7 @@ func (o *teardownOptions) prepare(ctx context.Context) error {
 		return err
 	}
 	o.teardown = &setup.Teardown{
-		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Gateway: target.gateway, SecretName: o.secretName,
+		Cluster: target.cluster, Home: target.home, Progress: o.factory.progress, Gateway: target.gateway, SecretName: o.secretName, Force: o.force,
 		Writer: gateway.Writer{Cluster: target.cluster, Manager: gateway.FieldManager("teardown", computer), Now: o.factory.Now},
 	}
 	return nil
@@ -81,6 +81,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	view := setupView{ui: ui, name: o.factory.Name}
 	view.field("Context", "%s (%s)", o.teardown.Cluster.Context, o.teardown.Cluster.Server)
 	view.field("Gateway", "%s", plan.Door.Name())
+	if owner := plan.Installed.Holder().Computer; owner != "" {
+		view.field("Set up by", "computer %q", owner)
+	}
 	for _, note := range plan.Door.Notes {
 		ui.Note("note: %s", note)
 	}
@@ -91,6 +94,11 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	for _, left := range plan.Left {
 		ui.Note("Leave %s", left)
 	}
+	if o.dryRun != dryRunClient {
+		if err := o.teardown.RequireRights(ctx, plan); err != nil {
+			return err
+		}
+	}
 	if o.diff {
 		if err := view.diff(plan.Plan); err != nil {
 			return err
@@ -100,8 +108,15 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		return o.try(ctx, plan, view)
 	}
 	if plan.Empty() {
-		fmt.Fprintf(ui.Out(), "gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+		why := ": nothing of ours is there"
+		if len(plan.Left) > 0 {
+			why = "" // said above
+		}
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged%s\n", plan.Door.Name(), why)
 		return nil
+	}
+	if err := o.teardown.RequireOwn(plan); err != nil {
+		return err
 	}
 	if err := o.ask(ctx, ui, "Take this back on "+o.teardown.Cluster.Server+"?"); err != nil {
 		return err

@@ -116,7 +116,7 @@ func TestApplyAndTakeBack(t *testing.T) {
 		if err != nil || leaf.Key == nil || installed.CAFingerprint() != authority(t).Fingerprint() {
 			t.Errorf("installed: %v, %v", leaf, err)
 		}
-		back, err := PlanTeardown(door, installed)
+		back, err := PlanTeardown(door, installed, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestAStaleReadIsAConflict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		deletion, err := PlanTeardown(door, installed)
+		deletion, err := PlanTeardown(door, installed, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestAPathThatIsGoneIsAConflict(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := newGround(t)
 		g.apply(t, g.plan(t, Spec{}))
-		plan, err := PlanTeardown(g.door(t), &Installed{SecretName: SecretName})
+		plan, err := PlanTeardown(g.door(t), &Installed{SecretName: SecretName}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestAPathThatIsGoneIsAConflict(t *testing.T) {
 			}
 			return 0
 		}
-		plan, err = PlanTeardown(g.door(t), &Installed{SecretName: SecretName})
+		plan, err = PlanTeardown(g.door(t), &Installed{SecretName: SecretName}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +334,7 @@ func TestGiveBackMeetsAChange(t *testing.T) {
 				g := newGround(t)
 				g.apply(t, g.plan(t, Spec{}))
 				door := g.door(t)
-				plan, err := PlanTeardown(door, &Installed{SecretName: SecretName})
+				plan, err := PlanTeardown(door, &Installed{SecretName: SecretName}, false)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -366,7 +366,7 @@ func TestGiveBackThatFailsSaysWhatItMeans(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := newGround(t)
 		g.apply(t, g.plan(t, Spec{}))
-		plan, err := PlanTeardown(g.door(t), &Installed{SecretName: SecretName})
+		plan, err := PlanTeardown(g.door(t), &Installed{SecretName: SecretName}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

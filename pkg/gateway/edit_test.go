@@ -47,7 +47,7 @@ func viaJSON(t *testing.T, object *unstructured.Unstructured) *unstructured.Unst
 func setUp(t *testing.T, gateway *unstructured.Unstructured, spec Spec) *unstructured.Unstructured {
 	t.Helper()
 	door := frontDoor(gateway)
-	changes, err := PlanServers(door, spec.Resolve(door))
+	changes, _, err := PlanServers(door, spec.Resolve(door))
 	return planned(t, gateway, changes, err)
 }
 
@@ -55,7 +55,7 @@ func setUp(t *testing.T, gateway *unstructured.Unstructured, spec Spec) *unstruc
 func tornDown(t *testing.T, gateway *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	door := frontDoor(gateway)
-	plan, err := PlanTeardown(door, &Installed{SecretName: door.SecretName("")})
+	plan, err := PlanTeardown(door, &Installed{SecretName: door.SecretName("")}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestUndoKeepsLaterEditsOfOthers(t *testing.T) {
 
 func TestUndoLeavesWhatNobodyRecorded(t *testing.T) {
 	gateway := kubeflowGateway(testutil.HTTPS("https", 443, SecretName, "*"))
-	plan, err := PlanTeardown(frontDoor(gateway), &Installed{SecretName: SecretName})
+	plan, err := PlanTeardown(frontDoor(gateway), &Installed{SecretName: SecretName}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestServeBringsTheServerToWhatIsWanted(t *testing.T) {
 
 func TestServeRefusesANameThatIsTaken(t *testing.T) {
 	gateway := kubeflowGateway(testutil.HTTPS(ServerName, 9443, "theirs", "*"))
-	_, err := PlanServers(frontDoor(gateway), Spec{SecretName: SecretName, Port: 443, Hosts: []string{"*"}})
+	_, _, err := PlanServers(frontDoor(gateway), Spec{SecretName: SecretName, Port: 443, Hosts: []string{"*"}})
 	wantReason(t, err, fault.NotOurs)
 }
 
@@ -252,7 +252,7 @@ func TestSwapRefusesWhatServesNoCertificate(t *testing.T) {
 	for _, server := range []map[string]any{mutual, passthrough, tcp, testutil.HTTP("http-443", 443, "elsewhere.example.com")} {
 		door := frontDoor(kubeflowGateway(server))
 		for _, force := range []bool{false, true} {
-			_, err := PlanServers(door, Spec{Force: force}.Resolve(door))
+			_, _, err := PlanServers(door, Spec{Force: force}.Resolve(door))
 			wantReason(t, err, fault.Overlap)
 			if strings.Contains(fault.HintOf(err), "--force") {
 				t.Errorf("%v: the hint offers --force", server)
@@ -302,7 +302,7 @@ func TestTeardownOfAGatewayWithoutServers(t *testing.T) {
 	gateway := testutil.Object("networking.istio.io/v1", "Gateway", "kubeflow", "kubeflow-gateway", map[string]any{
 		"spec": map[string]any{"selector": map[string]any{"istio": "ingressgateway"}},
 	})
-	plan, err := PlanTeardown(frontDoor(gateway), &Installed{SecretName: SecretName})
+	plan, err := PlanTeardown(frontDoor(gateway), &Installed{SecretName: SecretName}, false)
 	if err != nil || !plan.Empty() {
 		t.Errorf("got %v, %v", plan, err)
 	}
@@ -326,10 +326,10 @@ func FuzzEdit(f *testing.F) {
 		gateway.SetAnnotations(map[string]string{AnnotationSetup: record})
 		door := frontDoor(gateway)
 		spec := Spec{Force: true, HTTPSRedirect: yes()}.Resolve(door)
-		if changes, err := PlanServers(door, spec); err == nil && len(changes) > 0 {
+		if changes, _, err := PlanServers(door, spec); err == nil && len(changes) > 0 {
 			door.Gateway = viaJSON(t, changes[0].After)
 		}
-		plan, err := PlanTeardown(door, &Installed{SecretName: spec.SecretName})
+		plan, err := PlanTeardown(door, &Installed{SecretName: spec.SecretName}, false)
 		if err != nil {
 			return
 		}

@@ -132,6 +132,10 @@ func (d *FrontDoor) OurServer(secretName string) (Server, bool) {
 	return Server{}, false
 }
 
+// WasChangedBySetup tells by its record that setup has changed the Gateway
+// itself; an installer that took the server away since has left the record.
+func (d *FrontDoor) WasChangedBySetup() bool { return readRecord(d.Gateway) != nil }
+
 // SecretName is the name of our Secret: the one asked for, else the one that is
 // in use, else SecretName.
 func (d *FrontDoor) SecretName(asked string) string {

@@ -10,7 +10,8 @@ import (
 type Holder struct {
 	// Computer is the random id of a computer, "" where nothing is recorded.
 	Computer string
-	// Manager is the field manager that made the ConfigMap.
+	// Manager is the field manager that put the CA in force into the ConfigMap, else
+	// the first of ours.
 	Manager string
 	// Since is when it was made.
 	Since time.Time
@@ -31,10 +32,13 @@ func (i *Installed) Holder() Holder {
 	if key := i.ConfigMap.Annotations[AnnotationKey]; key != keyKept {
 		holder.Key = key
 	}
+	inForce := FieldManager(i.CAFingerprint(), holder.Computer)
 	for _, entry := range i.ConfigMap.ManagedFields {
-		if strings.HasPrefix(entry.Manager, ManagedBy+"-") {
+		switch {
+		case entry.Manager == inForce: // those of replaced CAs stay in the list
+			holder.Manager = inForce
+		case holder.Manager == "" && strings.HasPrefix(entry.Manager, ManagedBy+"-"):
 			holder.Manager = entry.Manager
-			break
 		}
 	}
 	return holder

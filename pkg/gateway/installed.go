@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -82,6 +83,15 @@ func (i *Installed) CAFingerprint() string {
 	return i.ConfigMap.Annotations[AnnotationCA]
 }
 
+// AnnouncedCA is the fingerprint of the CA that is to follow the one in force,
+// "" when none was announced.
+func (i *Installed) AnnouncedCA() string {
+	if i.ConfigMap == nil {
+		return ""
+	}
+	return i.ConfigMap.Annotations[AnnotationAnnounced]
+}
+
 // CABundle is the ConfigMap's certificates in PEM: the CA in force first.
 func (i *Installed) CABundle() []byte {
 	if i.ConfigMap == nil {
@@ -109,16 +119,33 @@ func (i *Installed) Authority() (*ca.Authority, error) {
 	return bundle[0], nil
 }
 
+// OtherAuthorities are the ConfigMap's CAs that are not in force. Those that
+// RequireSmall refuses are left out: nothing that is served proves any of them.
+func (i *Installed) OtherAuthorities() []*ca.Authority {
+	bundle, err := ca.ParseBundle(i.CABundle())
+	if err != nil {
+		return nil // Authority says so
+	}
+	return slices.DeleteFunc(bundle, func(authority *ca.Authority) bool {
+		return authority.Fingerprint() == i.CAFingerprint() || !isSmall(authority)
+	})
+}
+
 // RequireSmall refuses a CA of the ConfigMap that could sign for any name, for a
 // computer that does not know it: whoever may write a ConfigMap could plant one.
 // One that the system trusts already, as a company's often is, gains nothing.
 func (i *Installed) RequireSmall(published *ca.Authority) error {
-	if published.Constrained() || Accepts([]*x509.Certificate{published.Certificate}, nil, "", time.Now()) == nil {
+	if isSmall(published) {
 		return nil
 	}
 	return fault.New(fault.Certificate,
-		"ask who made it; a company's CA is taken where the system trusts it; to look at it: kubectl -n "+i.ConfigMap.Namespace+" get configmap "+i.ConfigMap.Name+" -o yaml",
+		"compare it with who made it, then: kubectl kftls setup --accept-ca "+published.Fingerprint()+"; or let this computer's system trust it, as a company's",
 		"the CA of the ConfigMap (SHA-256 %s) is not known to this computer and could sign for any name: it is not to be trusted", published.Fingerprint())
+}
+
+// isSmall tells of a CA that whoever trusts it loses little by that.
+func isSmall(authority *ca.Authority) bool {
+	return authority.Constrained() || Accepts([]*x509.Certificate{authority.Certificate}, nil, "", time.Now()) == nil
 }
 
 // Leaf is the certificate that the Secret holds, nil when there is no Secret

@@ -37,6 +37,8 @@ const (
 	// AnnotationKey says of a CA key that is not on that computer what became of
 	// it: KeyDiscarded or KeyGiven.
 	AnnotationKey = "kftls.github.io/ca-key"
+	// AnnotationAnnounced is the fingerprint of the CA that is to follow.
+	AnnotationAnnounced = "kftls.github.io/announced-ca-fingerprint"
 	// AnnotationSetup is the Record on the Gateway of what was changed in it.
 	AnnotationSetup = "kftls.github.io/setup"
 

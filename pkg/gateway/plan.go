@@ -54,11 +54,14 @@ func (c Change) String() string {
 // why.
 type Plan struct {
 	Changes []Change
+	// Handed are the changes that are not written, but made in the source of
+	// who keeps the object.
+	Handed []Handover
 	// Left are things of ours that stay, each with the reason.
 	Left []string
 }
 
-// Empty tells that nothing would change.
+// Empty tells that nothing would be written.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
 
 var (

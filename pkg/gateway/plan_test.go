@@ -145,7 +145,7 @@ func assertAgainIsEmpty(t *testing.T, door *FrontDoor, installed *Installed) {
 
 func assertTeardown(t *testing.T, door *FrontDoor, installed *Installed, before string) {
 	t.Helper()
-	plan, err := PlanTeardown(door, installed)
+	plan, err := PlanTeardown(door, installed, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func assertTeardown(t *testing.T, door *FrontDoor, installed *Installed, before 
 	if diff := cmp.Diff(before, text(t, after)); diff != "" {
 		t.Errorf("after teardown (-before +after):\n%s", diff)
 	}
-	plan, err = PlanTeardown(frontDoor(after), &Installed{SecretName: SecretName})
+	plan, err = PlanTeardown(frontDoor(after), &Installed{SecretName: SecretName}, false)
 	if err != nil || !plan.Empty() || len(plan.Left) != 0 {
 		t.Errorf("torn down twice: %v, %v", plan, err)
 	}
@@ -297,7 +297,7 @@ func TestPlanTeardownLeaves(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			plan, err := PlanTeardown(test.door, test.installed)
+			plan, err := PlanTeardown(test.door, test.installed, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -457,7 +457,7 @@ func TestDiffShowsNoByteOfAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	third, err := PlanTeardown(door, installed)
+	third, err := PlanTeardown(door, installed, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -496,7 +496,7 @@ func TestDiffShowsNoByteOfAKey(t *testing.T) {
 
 func TestDiffOfAGateway(t *testing.T) {
 	door := frontDoor(kubeflowGateway())
-	changes, err := PlanServers(door, Spec{}.Resolve(door))
+	changes, _, err := PlanServers(door, Spec{}.Resolve(door))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -535,7 +535,7 @@ func TestInverse(t *testing.T) {
 	}
 
 	door := frontDoor(kubeflowGateway())
-	changes, err := PlanServers(door, Spec{}.Resolve(door))
+	changes, _, err := PlanServers(door, Spec{}.Resolve(door))
 	if err != nil {
 		t.Fatal(err)
 	}

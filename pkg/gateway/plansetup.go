@@ -17,12 +17,16 @@ type Spec struct {
 	// first time DefaultPort and "*".
 	Port  int32
 	Hosts []string
+	// Private takes a port that the Service does not publish, so that only
+	// tunnels lead there.
+	Private bool
 	// SecretName is the TLS Secret's name; "" means as installed, and for a
 	// first time the constant SecretName.
 	SecretName string
 	// HTTPSRedirect turns the redirect of plain HTTP on or off; nil leaves it.
 	HTTPSRedirect *bool
-	// Force swaps the certificate of servers that take our port and hosts.
+	// Force swaps the certificate of servers that take our port and hosts, and
+	// changes a Gateway that another program keeps.
 	Force bool
 }
 
@@ -30,12 +34,15 @@ type Spec struct {
 func (s Spec) Resolve(door *FrontDoor) Spec {
 	s.SecretName = door.SecretName(s.SecretName)
 	if server, stands := door.installedServer(s.SecretName); stands {
-		if s.Port == 0 {
+		if s.Port == 0 && !(s.Private && door.publishes(server.Number)) {
 			s.Port = server.Number
 		}
 		if len(s.Hosts) == 0 {
 			s.Hosts = server.Hosts
 		}
+	}
+	if s.Port == 0 && s.Private {
+		s.Port = door.privatePort()
 	}
 	if s.Port == 0 {
 		s.Port = DefaultPort
@@ -62,6 +69,9 @@ type Certificates struct {
 	Authority *ca.Authority
 	// Bundle is what the ConfigMap holds: the CA in force first, in PEM.
 	Bundle []byte
+	// Announced is the fingerprint of the bundle's CA that is to be in force
+	// later, "" for none.
+	Announced string
 	// Leaf is the certificate to serve with its key; nil keeps the Secret.
 	Leaf *ca.Leaf
 	// Computer is the id of this computer.
@@ -91,11 +101,14 @@ func PlanSetup(door *FrontDoor, installed *Installed, spec Spec, certificates Ce
 		}
 		plan.Changes = append(plan.Changes, secret...)
 	}
-	gateways, err := PlanServers(door, spec)
+	if err := requireChangeable(plan.Changes); err != nil {
+		return nil, err
+	}
+	gateways, handed, err := PlanServers(door, spec)
 	if err != nil {
 		return nil, err
 	}
-	plan.Changes = append(plan.Changes, gateways...)
+	plan.Changes, plan.Handed = append(plan.Changes, gateways...), handed
 	former := door.SecretName("")
 	if server, stands := door.installedServer(former); former != spec.SecretName && stands && server.Name == ServerName {
 		plan.Left = append(plan.Left, "Secret "+door.PodNamespace()+"/"+former+
@@ -118,6 +131,9 @@ func planConfigMap(door *FrontDoor, installed *Installed, certificates Certifica
 	if key := certificates.keyIn(installed); key != "" {
 		annotations[AnnotationKey] = key
 	}
+	if certificates.Announced != "" || installed.AnnouncedCA() != "" {
+		annotations[AnnotationAnnounced] = certificates.Announced
+	}
 	wanted := ours("ConfigMap", door.Gateway.GetNamespace(), ConfigMapName, annotations)
 	wanted.Object["data"] = map[string]any{ConfigMapKey: string(certificates.Bundle)}
 	return planObject(before, wanted, configMaps, "the CA certificate, for everybody who trusts it"), nil
@@ -130,7 +146,8 @@ func (c Certificates) computerIn(installed *Installed) string {
 		return c.Computer
 	}
 	named := installed.ConfigMap.Annotations[AnnotationComputer]
-	if named == "" && c.Authority.Key != nil {
+	isAnother := installed.CAFingerprint() != "" && installed.CAFingerprint() != c.Authority.Fingerprint()
+	if c.Authority.Key != nil && (named == "" || isAnother) {
 		return c.Computer
 	}
 	return named
@@ -190,8 +207,17 @@ func ours(kind, namespace, name string, annotations map[string]any) *unstructure
 }
 
 // PlanServers plans the Gateway's server, or the swaps that Force allows; the
-// part of PlanSetup that changes Gateways.
-func PlanServers(door *FrontDoor, spec Spec) ([]Change, error) {
+// part of PlanSetup that changes Gateways. Without Force, the changes of those
+// that another program keeps are handed over.
+func PlanServers(door *FrontDoor, spec Spec) (changes []Change, handed []Handover, err error) {
+	if changes, err = planServers(door, spec); err != nil || spec.Force {
+		return changes, nil, err
+	}
+	changes, handed = handOver(changes)
+	return changes, handed, nil
+}
+
+func planServers(door *FrontDoor, spec Spec) ([]Change, error) {
 	overlapping := door.Overlapping(spec.Port, spec.Hosts, spec.SecretName)
 	if len(overlapping) > 0 && !spec.Force {
 		return nil, overlapError(overlapping, spec)

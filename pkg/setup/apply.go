@@ -74,10 +74,16 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	if err := s.write(ctx, result); err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
+	if arrived, err := s.handOver(ctx, result); err != nil || !arrived {
+		return result, err
+	}
 	err := s.verify(ctx, result)
 	result.Took = s.Now().Sub(begun)
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
+	}
+	if err := s.keepForeign(result); err != nil {
+		return result, err
 	}
 	if s.Options.DiscardKey {
 		return result, s.Home.DiscardKey(p.Authority.Fingerprint())
@@ -123,27 +129,18 @@ func versions(changes []gateway.Change) []string {
 	return found
 }
 
-// keep stores the CA on this computer before the cluster hears of it: a
-// certificate whose CA key is lost could never be renewed.
+// keep stores the CAs that this run makes or is given.
 func (s *Setup) keep(result *Result) error {
-	p := result.Proposal
-	if p.Authority.Key == nil {
-		if _, err := s.Home.Authority(p.Authority.Fingerprint()); err == nil {
-			result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
-		}
-		return nil
-	}
-	kept := *p.Authority
-	if p.Given != nil || s.Options.DiscardKey {
-		kept.Key = nil
-	}
-	if _, err := s.Home.SaveAuthority(&kept, s.origin(p.Finding.Door)); err != nil {
+	p, origin := result.Proposal, s.origin(result.Proposal.Finding.Door)
+	if err := s.keepOnThisComputer(p.Authority, p.Given, origin); err != nil {
 		return err
 	}
-	if err := s.rememberSource(p); err != nil {
+	if err := s.keepOnThisComputer(p.Announced, p.AnnouncedGiven, origin); err != nil {
 		return err
 	}
-	result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
+	if p.Authority.Key != nil {
+		result.CertificatePath = s.Home.CertificatePath(p.Authority.Fingerprint())
+	}
 	return nil
 }
 
@@ -209,8 +206,8 @@ func (s *Setup) planAgain(ctx context.Context, p *Proposal, index int) error {
 		return err
 	}
 	p.Finding.Door = door
-	changes, err := gateway.PlanServers(door, p.Finding.Spec)
-	p.Plan.Changes = append(p.Plan.Changes[:index:index], changes...)
+	changes, handed, err := gateway.PlanServers(door, p.Finding.Spec)
+	p.Plan.Changes, p.Plan.Handed = append(p.Plan.Changes[:index:index], changes...), handed
 	return err
 }
 

@@ -16,6 +16,9 @@ type InForce struct {
 	*ca.Authority
 	// IsNew tells that this computer did not know it, so that it is to be shown.
 	IsNew bool
+	// Others are further CAs of the ConfigMap: one that was announced, one that was
+	// replaced. Nothing that is served proves them.
+	Others []*ca.Authority
 	// Origin is the front door that it is in force at.
 	Origin state.Origin
 }
@@ -42,7 +45,10 @@ func (i Inspector) Authority(ctx context.Context) (*InForce, error) {
 		return nil, fault.New(fault.NotFound, "kubectl kftls setup",
 			"this front door has no CA of ours: there is no ConfigMap %s/%s", door.Gateway.GetNamespace(), gateway.ConfigMapName)
 	}
-	found := &InForce{Authority: published, Origin: state.Origin{Server: i.Cluster.Server, Gateway: door.Name()}}
+	found := &InForce{
+		Authority: published, Others: installed.OtherAuthorities(),
+		Origin: state.Origin{Server: i.Cluster.Server, Gateway: door.Name()},
+	}
 	kept, err := i.Home.Authority(published.Fingerprint())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

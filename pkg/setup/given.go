@@ -18,8 +18,8 @@ type Given struct {
 	Source state.Source
 }
 
-// anew is what replaces the CA in force.
-const anew = "begin anew with another CA, which every client must trust again: kubectl kftls teardown && kubectl kftls setup"
+// filesHint is the way on for who holds the key of a CA that was given before.
+const filesHint = "name its files: --ca-cert CHAIN --ca-key KEY"
 
 // useGiven takes the CA that was given, if it can sign what is asked for.
 func (s *Setup) useGiven(p *Proposal) error {
@@ -38,7 +38,7 @@ func (s *Setup) useGiven(p *Proposal) error {
 func (s *Setup) useGivenInForce(p *Proposal, published *ca.Authority) error {
 	given := s.Options.Given.Authority
 	if given.Fingerprint() != published.Fingerprint() {
-		return fault.New(fault.Certificate, "see who set it up: kubectl kftls status; or "+anew+" --ca-cert …",
+		return fault.New(fault.Certificate, "see who set it up: kubectl kftls status; or replace it, which all clients must trust then: kubectl kftls setup --new-ca --ca-cert CHAIN --ca-key KEY",
 			"the root of the CA that was given (SHA-256 %.12s…) is not the CA in force (SHA-256 %.12s…), which clients trust",
 			given.Fingerprint(), published.Fingerprint())
 	}
@@ -55,14 +55,14 @@ func (f *Finding) isStillborn() bool {
 		return false
 	}
 	chain := f.servedChain()
-	return chain == nil || !isOurs(f, chain)
+	return chain == nil || !f.IsOurs(chain)
 }
 
 // keyState is what the ConfigMap is to say of the CA's key; "" leaves it.
 func (s *Setup) keyState(p *Proposal) string {
-	isFirst := p.Finding.Installed.ConfigMap == nil || p.Finding.isStillborn()
+	isNew := p.Finding.Installed.CAFingerprint() != p.Authority.Fingerprint()
 	switch {
-	case p.Given != nil && isFirst:
+	case p.Given != nil && isNew:
 		return gateway.KeyGiven
 	case p.Given == nil && s.Options.DiscardKey && p.Authority.Key != nil:
 		return gateway.KeyDiscarded
@@ -70,12 +70,41 @@ func (s *Setup) keyState(p *Proposal) string {
 	return ""
 }
 
-// rememberSource keeps the way to a CA that was given, never the key itself.
-func (s *Setup) rememberSource(p *Proposal) error {
-	if p.Given == nil || p.Given.Source == (state.Source{}) {
+// keepOnThisComputer stores a CA before the cluster hears of it: a certificate
+// whose CA key is lost could never be renewed. Of one that was given, it keeps the
+// way to the key and never the key itself. One without a key is somebody else's.
+func (s *Setup) keepOnThisComputer(authority *ca.Authority, given *Given, origin state.Origin) error {
+	if authority == nil || authority.Key == nil {
 		return nil
 	}
-	return s.Home.SaveSource(p.Authority.Fingerprint(), p.Given.Source)
+	kept := *authority
+	if given != nil || s.Options.DiscardKey {
+		kept.Key = nil
+	}
+	if _, err := s.Home.SaveAuthority(&kept, origin); err != nil {
+		return err
+	}
+	if given == nil || given.Source == (state.Source{}) {
+		return nil
+	}
+	return s.Home.SaveSource(authority.Fingerprint(), given.Source)
+}
+
+// givenBefore reads a CA whose files were given to an earlier run, where they still
+// lie. It is nil where the way to them is not remembered.
+func (s *Setup) givenBefore(kept *ca.Authority) (*Given, error) {
+	source, known := s.Home.Source(kept.Fingerprint())
+	if !known {
+		return nil, nil
+	}
+	authority, err := source.Read()
+	if err == nil && authority.Fingerprint() != kept.Fingerprint() {
+		err = errors.New(source.Certificates + " holds another CA by now")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Given{Authority: authority, Source: source}, nil
 }
 
 // fetchKey makes sure that the CA can sign: with the key that is here, or with
@@ -84,19 +113,15 @@ func (s *Setup) fetchKey(p *Proposal) error {
 	if p.Authority.Key != nil {
 		return nil
 	}
-	source, known := s.Home.Source(p.Authority.Fingerprint())
-	if !known {
+	given, err := s.givenBefore(p.Authority)
+	switch {
+	case err != nil:
+		return fault.New(fault.Certificate, filesHint,
+			"a new certificate is needed (%s), and the CA %.12s… is no longer where it was given: %w", p.LeafReason, p.Authority.Fingerprint(), err)
+	case given == nil:
 		return s.keyIsElsewhere(p)
 	}
-	authority, err := source.Read()
-	if err == nil && authority.Fingerprint() != p.Authority.Fingerprint() {
-		err = errors.New(source.Certificates + " holds another CA by now")
-	}
-	if err != nil {
-		return fault.New(fault.Certificate, "name its files: --ca-cert CHAIN --ca-key KEY",
-			"a new certificate is needed (%s), and the CA %.12s… is no longer where it was given: %w", p.LeafReason, p.Authority.Fingerprint(), err)
-	}
-	p.Authority, p.Given = authority, &Given{Authority: authority, Source: source}
+	p.Authority, p.Given = given.Authority, given
 	return nil
 }
 
@@ -104,12 +129,12 @@ func (s *Setup) fetchKey(p *Proposal) error {
 func (s *Setup) keyIsElsewhere(p *Proposal) error {
 	holder := p.Finding.Installed.Holder()
 	where, hint := fmt.Sprintf("is not on this computer but on %q", holder.Computer),
-		"run it on the computer that holds the key; or "+anew
+		"run it on the computer that holds the key; or "+s.replaceHint()
 	switch {
 	case holder.Key == gateway.KeyDiscarded:
-		where, hint = fmt.Sprintf("was thrown away (--discard-ca-key) by %s, which set it up", holder), anew
+		where, hint = fmt.Sprintf("was thrown away (--discard-ca-key) by %s, which set it up", holder), s.replaceHint()
 	case holder.Key == gateway.KeyGiven:
-		where, hint = fmt.Sprintf("is kept by who gave it to %s, which set it up", holder), "name its files: --ca-cert CHAIN --ca-key KEY"
+		where, hint = fmt.Sprintf("is kept by who gave it to %s, which set it up", holder), filesHint
 	case holder.Computer == "":
 		where = fmt.Sprintf("is not on this computer; it was set up by %s", holder)
 	}

@@ -84,6 +84,12 @@ func TestSetupWithACompanysCA(t *testing.T) {
 		elsewhere.Options.Renew = true
 		_, err := elsewhere.run(t.Context())
 		wantReason(t, err, fault.Certificate)
+		if hint := fault.HintOf(err); !strings.Contains(hint, "--accept-ca "+p.Authority.Fingerprint()) {
+			t.Errorf("a CA without name constraints is taken: %v, hint %q", err, hint)
+		}
+		elsewhere.Options.AcceptCA = p.Authority.Fingerprint()
+		_, err = elsewhere.run(t.Context())
+		wantReason(t, err, fault.Certificate)
 		if want := "is kept by who gave it to computer " + p.Computer + ", which set it up"; !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v", err)
 		}
@@ -122,7 +128,7 @@ func TestSetupRefusesACompanysCA(t *testing.T) {
 		"forbids a name": {func(c *x509.Certificate) {
 			c.PermittedDNSDomains = []string{"example.com"}
 		}, nil, "(permitted: example.com) do not permit localhost", "--no-default-sans"},
-		"another is in force": {nil, func(t *testing.T, s *scene) { s.another(t).mustRun(t) }, "is not the CA in force", "kubectl kftls status"},
+		"another is in force": {nil, func(t *testing.T, s *scene) { s.another(t).mustRun(t) }, "is not the CA in force", "kubectl kftls setup --new-ca --ca-cert CHAIN --ca-key KEY"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inScene(t, func(t *testing.T, s *scene) {

@@ -4,13 +4,18 @@ import (
 	"crypto/x509"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 )
 
 // demand is what a certificate must be like to stay.
 func (s *Setup) demand(names ca.Names) ca.Demand {
-	return ca.Demand{Names: names, KeyAlgorithm: s.Options.KeyAlgorithm, Before: s.Options.Before}
+	before := s.Options.Before
+	if s.Options.CAChange == AnnounceCA {
+		before = time.Nanosecond // it stays to its end: the one of the new CA follows
+	}
+	return ca.Demand{Names: names, KeyAlgorithm: s.Options.KeyAlgorithm, Before: before}
 }
 
 // leaveOut takes back default names that the certificate which is there does not
@@ -45,7 +50,7 @@ func (f *Finding) present() *ca.Leaf {
 	if leaf, err := f.Installed.Leaf(); err == nil && leaf != nil {
 		return leaf
 	}
-	if chain := f.servedChain(); chain != nil && isOurs(f, chain) {
+	if chain := f.servedChain(); chain != nil && f.IsOurs(chain) {
 		return &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
 	}
 	return nil

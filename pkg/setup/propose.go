@@ -2,8 +2,6 @@ package setup
 
 import (
 	"crypto/x509"
-	"errors"
-	"io/fs"
 	"slices"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
@@ -25,6 +23,9 @@ type Proposal struct {
 	Given *Given
 	// DiscardsKey tells that the CA's key will be thrown away at the end.
 	DiscardsKey bool
+	// IsForeign tells that the CA in force is new to this computer.
+	IsForeign bool
+	caChoice
 	// Leaf is the fingerprint of the certificate that will be served.
 	Leaf string
 	// Pair is that certificate with its key, nil where the Secret may not be read.
@@ -62,14 +63,11 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle := found.Installed.CABundle()
-	if len(bundle) == 0 || found.isStillborn() {
-		bundle = p.Authority.CertificatePEM()
-	}
+	bundle, announced := p.published()
 	keyState := s.keyState(p)
 	p.DiscardsKey = keyState == gateway.KeyDiscarded
 	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, gateway.Certificates{
-		Authority: p.Authority, Bundle: bundle, Leaf: leaf, Computer: p.Computer, KeyState: keyState,
+		Authority: p.Authority, Bundle: bundle, Announced: announced, Leaf: leaf, Computer: p.Computer, KeyState: keyState,
 	})
 	return p, err
 }
@@ -79,16 +77,16 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 func (s *Setup) servesTrusted(found *Finding) bool {
 	for _, name := range found.Names.Strings() {
 		chain := found.Served[name]
-		if chain == nil || isOurs(found, chain) || gateway.Accepts(chain, nil, gateway.SampleName(name), s.Now()) != nil {
+		if chain == nil || found.IsOurs(chain) || gateway.Accepts(chain, nil, gateway.SampleName(name), s.Now()) != nil {
 			return false
 		}
 	}
 	return true
 }
 
-// isOurs tells a chain that setup has put there: by its CA.
-func isOurs(found *Finding, chain []*x509.Certificate) bool {
-	return gateway.EndsIn(chain, found.Installed.CAFingerprint())
+// IsOurs tells a chain that setup has put there: by its CA.
+func (f *Finding) IsOurs(chain []*x509.Certificate) bool {
+	return gateway.EndsIn(chain, f.Installed.CAFingerprint())
 }
 
 // requireKnown refuses a port that serves a certificate of somebody else from
@@ -99,66 +97,6 @@ func requireKnown(found *Finding) error {
 		return fault.New(fault.Overlap, "find it: kubectl get gateways.networking.istio.io -A; or take another port: kubectl kftls setup --port 9443",
 			"port %d already serves a certificate for %s (%s), from a Gateway that could not be read",
 			found.Spec.Port, name, found.Served[name][0].Subject)
-	}
-	return nil
-}
-
-// chooseAuthority takes the CA that the cluster has in force, else one that
-// this computer made for this front door before, else a new one.
-func (s *Setup) chooseAuthority(p *Proposal) error {
-	found := p.Finding
-	if found.Installed.ConfigMap != nil && !found.isStillborn() {
-		return s.authorityInForce(p)
-	}
-	if s.Options.Given != nil {
-		return s.useGiven(p)
-	}
-	kept, err := s.Home.AuthoritiesFor(s.origin(found.Door))
-	if err != nil {
-		return err
-	}
-	for _, authority := range kept {
-		asked := s.Options.Authority
-		if authority.Key != nil && !authority.NearEnd(s.now()) && authority.Permits(found.Names) == nil &&
-			asked.Unmet(authority) == "" && !asked.Exceeded(authority) {
-			p.Authority = authority
-			return nil
-		}
-	}
-	p.IsNew = true
-	asked := s.Options.Authority
-	asked.Permit, asked.KeyAlgorithm, asked.Now = found.Names, s.Options.KeyAlgorithm, s.now()
-	p.Authority, err = ca.NewAuthority(asked)
-	return err
-}
-
-// authorityInForce is the CA of the ConfigMap, with its key where this
-// computer holds it.
-func (s *Setup) authorityInForce(p *Proposal) error {
-	published, err := p.Finding.Installed.Authority()
-	if err != nil {
-		return fault.Wrap(fault.Certificate, "take back what is there, and begin anew: kubectl kftls teardown && kubectl kftls setup", err)
-	}
-	if s.Options.Given != nil {
-		return s.useGivenInForce(p, published)
-	}
-	p.Authority = published
-	kept, err := s.Home.Authority(published.Fingerprint())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return err
-	default:
-		p.Authority = kept
-	}
-	if err := published.Permits(p.Finding.Names); err != nil {
-		return fault.New(fault.Certificate,
-			"begin anew with a CA for all names, which every client must trust again: kubectl kftls teardown && kubectl kftls setup --san NAME …",
-			"the CA in force may not sign for these names: %w", err)
-	}
-	if unmet := s.Options.Authority.Unmet(p.Authority); unmet != "" {
-		return fault.New(fault.Certificate, "begin anew with another CA, which every client must trust again: kubectl kftls teardown && kubectl kftls setup …",
-			"the CA in force (SHA-256 %.12s…) is not as asked for: %s", p.Authority.Fingerprint(), unmet)
 	}
 	return nil
 }
@@ -220,7 +158,7 @@ func keptAlgorithm(current *ca.Leaf) ca.KeyAlgorithm {
 func (s *Setup) trustServed(p *Proposal) error {
 	found := p.Finding
 	chain := found.servedChain()
-	if found.Installed.ConfigMap == nil || chain == nil || !isOurs(found, chain) {
+	if found.Installed.ConfigMap == nil || chain == nil || !found.IsOurs(chain) {
 		return found.Installed.SecretUnknown
 	}
 	leaf := &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}

@@ -61,6 +61,10 @@ func requireSecretAlone(p *Proposal) error {
 				"the front door is not as setup left it, and more than the certificate would change: %s", change)
 		}
 	}
+	if len(p.Plan.Handed) > 0 {
+		return fault.New(fault.Conflict, "kubectl kftls setup",
+			"the front door is not as setup left it, and more than the certificate would change: %s", p.Plan.Handed[0])
+	}
 	return nil
 }
 

@@ -44,6 +44,11 @@ type Options struct {
 	KeyAlgorithm ca.KeyAlgorithm
 	// Validity of a new leaf; 0 means the default.
 	Validity time.Duration
+	// CAChange is what becomes of the CA in force.
+	CAChange CAChange
+	// AcceptCA is the fingerprint of a CA that the user believes though it could
+	// sign for any name; "" means none.
+	AcceptCA string
 	// Spec is the server on the Gateway.
 	Spec gateway.Spec
 	// URL is an address (https://…) under which the front door must be
@@ -51,6 +56,9 @@ type Options struct {
 	URL string
 	// Timeout bounds the verification.
 	Timeout time.Duration
+	// Wait waits for the sync of a Gateway whose change was handed over to the
+	// program that keeps it.
+	Wait bool
 	// RollbackOnFailure takes back what was written when it cannot be verified.
 	RollbackOnFailure bool
 }
@@ -107,6 +115,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	if found.Skew, _ = s.Cluster.ClockOffset(); found.Skew.Abs() > SkewLimit {
 		return nil, fault.New(fault.ClockSkew, "set this computer's clock, then check: date; timedatectl",
 			"the clocks of this computer and of the API server differ by %s: certificates made here would not be valid there", found.Skew.Round(time.Second))
+	}
+	if err := found.Spec.RequirePrivate(door); err != nil {
+		return nil, err
 	}
 	if err := found.chooseNames(s.Options.Names); err != nil {
 		return nil, err

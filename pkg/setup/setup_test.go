@@ -138,7 +138,7 @@ func TestSetupMakesANewCAForNamesThatTheOldOneMayNotSign(t *testing.T) {
 		s.Options.Names = s.Options.Names.Union(names)
 		_, err = s.run(t.Context())
 		wantReason(t, err, fault.Certificate)
-		if !strings.Contains(fault.HintOf(err), "kubectl kftls teardown && kubectl kftls setup --san") {
+		if !strings.Contains(fault.HintOf(err), "kubectl kftls setup --new-ca --san") {
 			t.Errorf("hint %q", fault.HintOf(err))
 		}
 		takeBack(t, s)
@@ -253,8 +253,14 @@ func TestSetupOnAnotherComputer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(s.api.Writes()) != 0 || result.CertificatePath != "" || result.Proposal.Leaf != first.Proposal.Leaf || !result.Verdict.Guarded {
+		if len(s.api.Writes()) != 0 || !result.Proposal.IsForeign || result.Proposal.Leaf != first.Proposal.Leaf || !result.Verdict.Guarded {
 			t.Errorf("writes %v, %+v", s.api.Writes(), result)
+		}
+		if pem, err := os.ReadFile(result.CertificatePath); err != nil || !bytes.Equal(pem, first.Proposal.Authority.CertificatePEM()) {
+			t.Errorf("ca.crt: %v", err)
+		}
+		if again := other.mustRun(t); again.Proposal.IsForeign {
+			t.Error("the CA is new to this computer for the second time")
 		}
 		names, err := ca.ParseNames([]string{"x.localhost"})
 		if err != nil {

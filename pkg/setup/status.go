@@ -28,6 +28,9 @@ const (
 	// ServerMissing: the Secret is there, but no server of the Gateway names
 	// it. An installer that applies its own Gateway again leaves this behind.
 	ServerMissing State = "ServerMissing"
+	// AwaitingSync: the Secret is there, the Gateway is kept by another program,
+	// and its source does not have our server yet.
+	AwaitingSync State = "AwaitingSync"
 	// NotServing: a server names our Secret, and not all pods serve it.
 	NotServing State = "NotServing"
 	// Unknown: the cluster was not asked, or did not answer.
@@ -46,6 +49,8 @@ type Status struct {
 	Server  string `json:"server,omitempty"`
 	Gateway string `json:"gateway,omitempty"`
 	Service string `json:"service,omitempty"`
+	// ManagedBy is the program that keeps the Gateway as its own source says.
+	ManagedBy string `json:"managedBy,omitempty"`
 	// Login is the auth proxy's era.
 	Login session.Era `json:"login,omitempty"`
 	// Port and Hosts are those of our server on the Gateway.
@@ -144,7 +149,7 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 	status := &Status{
 		APIVersion: gateway.APIVersion, Kind: "Status", State: NotSetUp,
 		Context: i.Cluster.Context, Server: i.Cluster.Server,
-		Gateway: door.Name(), Service: door.ServiceName(), Login: door.Era, Notes: door.Notes,
+		Gateway: door.Name(), Service: door.ServiceName(), ManagedBy: gateway.ManagerOf(door.Gateway), Login: door.Era, Notes: door.Notes,
 	}
 	status.Local = i.Local()
 	i.certificates(status, installed)
@@ -158,7 +163,7 @@ func (i Inspector) Inspect(ctx context.Context) (*Status, error) {
 		from := status.Certificate.renewFrom
 		status.Renewal = &RenewalStatus{From: from, Due: !i.Now().Before(from)}
 	}
-	status.judge(installed, stands)
+	status.judge(installed, stands, door.WasChangedBySetup())
 	return status, nil
 }
 
@@ -212,8 +217,8 @@ func (i Inspector) describe(certificate *x509.Certificate) *CertificateStatus {
 	}
 }
 
-// judge sums up.
-func (s *Status) judge(installed *gateway.Installed, stands bool) {
+// judge sums up. wasChanged tells that setup has once changed the Gateway itself.
+func (s *Status) judge(installed *gateway.Installed, stands, wasChanged bool) {
 	switch {
 	case stands:
 		s.State = Serving
@@ -222,7 +227,10 @@ func (s *Status) judge(installed *gateway.Installed, stands bool) {
 				s.State = NotServing
 			}
 		}
-	case installed.Secret != nil || installed.ConfigMap != nil:
+	case installed.Secret == nil && installed.ConfigMap == nil:
+	case s.ManagedBy != "" && !wasChanged:
+		s.State = AwaitingSync
+	default:
 		s.State = ServerMissing
 	}
 }

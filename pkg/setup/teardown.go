@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -22,6 +23,9 @@ type Teardown struct {
 	Gateway types.NamespacedName
 	// SecretName is our Secret's; "" means the one in use.
 	SecretName string
+	// Force takes back what another computer set up, and takes our server off a
+	// Gateway too whose source keeps it.
+	Force bool
 }
 
 // TeardownPlan is what would be taken back.
@@ -48,8 +52,27 @@ func (t *Teardown) propose(ctx context.Context) (*TeardownPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := gateway.PlanTeardown(door, installed)
+	plan, err := gateway.PlanTeardown(door, installed, t.Force)
 	return &TeardownPlan{Door: door, Installed: installed, Plan: plan}, err
+}
+
+// RequireOwn refuses to take back what another computer set up, unless Force is
+// given: clients elsewhere trust its CA. Who holds the CA's key may.
+func (t *Teardown) RequireOwn(p *TeardownPlan) error {
+	holder := p.Installed.Holder()
+	here, err := t.Home.ComputerID()
+	if err != nil {
+		return err
+	}
+	if t.Force || holder.Computer == "" || holder.Computer == here {
+		return nil
+	}
+	if kept, err := t.Home.Authority(p.Installed.CAFingerprint()); err == nil && kept.Key != nil {
+		return nil
+	}
+	return fault.New(fault.NotOurs, "ask who works there; to take it back all the same: kubectl kftls teardown --force",
+		"computer %q set this up on %s (CA SHA-256 %s), and not this one, which is %q",
+		holder.Computer, holder.Since.UTC().Format(time.DateOnly), p.Installed.CAFingerprint(), here)
 }
 
 // Apply tries the plan on the server, then carries it out. A Gateway that

@@ -110,7 +110,7 @@ func (f *Finding) unexplained() []string {
 	}
 	var names []string
 	for _, name := range f.Names.Strings() {
-		if chain := f.Served[name]; chain != nil && !isOurs(f, chain) {
+		if chain := f.Served[name]; chain != nil && !f.IsOurs(chain) {
 			names = append(names, name)
 		}
 	}

@@ -43,10 +43,10 @@ func (e auditEvent) isDryRun() bool {
 }
 
 // writes tells requests that change what the cluster keeps. Opening a tunnel
-// and asking for one's rights are POSTs, but change nothing.
+// and asking for one's rights and name are POSTs, but change nothing.
 func (e auditEvent) writes() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, e.Verb) &&
-		e.ObjectRef.Subresource != "portforward" && e.ObjectRef.APIGroup != "authorization.k8s.io"
+		e.ObjectRef.Subresource != "portforward" && e.ObjectRef.APIGroup != "authorization.k8s.io" && e.ObjectRef.APIGroup != "authentication.k8s.io"
 }
 
 func cmdAudit(ts *testscript.TestScript, neg bool, args []string) {
