@@ -174,7 +174,7 @@ func lookProvider(_ context.Context, f *Facts) Result {
 		return passed("provider " + name)
 	}
 	return found(fmt.Sprintf("AuthorizationPolicy %s names the provider %q, which the mesh does not know", objectName(policy), name),
-		byAdmin("add the provider to extensionProviders in the mesh's ConfigMap, as Kubeflow's manifests have it", fmt.Sprintf("kubectl -n %s edit configmap %s", quoted(f.Objects.Mesh.Value.Namespace), quoted(f.Objects.Mesh.Value.Name))),
+		byAdmin("add the provider to extensionProviders in the mesh's ConfigMap, as Kubeflow's manifests have it", editMesh(f.Objects.Mesh.Value)),
 		evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders[].name", strings.Join(known, ", ")), evidence("AuthorizationPolicy "+objectName(policy), "spec.provider.name", name)).as(func(x *Finding) {
 		if f.Objects.meshIsDefault() {
 			breaks(Denied, everywhere)(x)

@@ -45,6 +45,9 @@ type meshProvider struct {
 		IncludeRequestHeadersInCheck []string `json:"includeRequestHeadersInCheck"`
 		IncludeHeadersInCheck        []string `json:"includeHeadersInCheck"` // its older name
 	} `json:"envoyExtAuthzHttp"`
+	EnvoyExtAuthzGRPC struct {
+		Service string `json:"service"`
+	} `json:"envoyExtAuthzGrpc"`
 }
 
 // meshProviders are those of the mesh's settings, none where they cannot be read.
@@ -79,8 +82,8 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 	if service := f.Objects.Proxy.Service; service.OK() && service.Value != nil {
 		if where := fmt.Sprintf("%s:%d", provider.Service, provider.Port); !leadsToService(provider.Service, provider.Port, service.Value) {
 			return found(fmt.Sprintf("the provider %s of the mesh asks %s, and the auth proxy is Service %s with port %s", name, where, objectName(service.Value), portList(service.Value)),
-				byAdmin("write service and port as Kubeflow's manifests have them", "kubectl -n istio-system edit configmap istio"),
-				evidence("ConfigMap istio-system/istio", "mesh: extensionProviders["+name+"].envoyExtAuthzHttp", where)).as(probably).as(itself(LoginBreaks))
+				byAdmin("write service and port as Kubeflow's manifests have them", editMesh(f.Objects.Mesh.Value)),
+				evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders["+name+"].envoyExtAuthzHttp", where)).as(probably).as(itself(LoginBreaks))
 		}
 	}
 	shown := slices.Concat(provider.IncludeRequestHeadersInCheck, provider.IncludeHeadersInCheck)
@@ -95,10 +98,14 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 			continue
 		}
 		return found(fmt.Sprintf("the provider %s of the mesh has no %s in %s: %s", name, need.header, need.field, need.without),
-			byAdmin("add it, as Kubeflow's manifests have it", "kubectl -n istio-system edit configmap istio"),
-			evidence("ConfigMap istio-system/istio", "mesh: extensionProviders["+name+"].envoyExtAuthzHttp."+need.field, orNone(need.has))).as(probably).as(itself(LoginBreaks))
+			byAdmin("add it, as Kubeflow's manifests have it", editMesh(f.Objects.Mesh.Value)),
+			evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders["+name+"].envoyExtAuthzHttp."+need.field, orNone(need.has))).as(probably).as(itself(LoginBreaks))
 	}
 	return passed("it hands on cookie and authorization")
+}
+
+func editMesh(mesh *corev1.ConfigMap) string {
+	return fmt.Sprintf("kubectl -n %s edit configmap %s", quoted(mesh.Namespace), quoted(mesh.Name))
 }
 
 // leadsToService tells whether a host and port are those of a Service. A host may

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 )
 
 // opens marks a finding about the login's policies where the objects prove that the
@@ -114,19 +113,13 @@ func (o *Objects) meshIsDefault() bool {
 // askedService is the program that a provider of the mesh asks, by its Service; "" for
 // one that is not known.
 func askedService(mesh, provider string) string {
-	var settings struct {
-		ExtensionProviders []struct {
-			Name              string                   `json:"name"`
-			EnvoyExtAuthzHTTP struct{ Service string } `json:"envoyExtAuthzHttp"`
-			EnvoyExtAuthzGRPC struct{ Service string } `json:"envoyExtAuthzGrpc"`
-		} `json:"extensionProviders"`
-	}
-	if yaml.Unmarshal([]byte(mesh), &settings) != nil {
-		return ""
-	}
-	for _, p := range settings.ExtensionProviders {
-		if p.Name == provider {
-			return p.EnvoyExtAuthzHTTP.Service + p.EnvoyExtAuthzGRPC.Service
+	for _, p := range meshProviders(mesh) {
+		switch {
+		case p.Name != provider:
+		case p.EnvoyExtAuthzHTTP != nil:
+			return p.EnvoyExtAuthzHTTP.Service
+		default:
+			return p.EnvoyExtAuthzGRPC.Service
 		}
 	}
 	return ""
