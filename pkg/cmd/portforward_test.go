@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kftls/kubectl-kftls/internal/testutil"
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
@@ -50,18 +51,12 @@ func TestParseForward(t *testing.T) {
 // deadCluster is a kubeconfig of an API server that refuses connections.
 func deadCluster(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := `apiVersion: v1
 kind: Config
 current-context: dead
 contexts: [{name: dead, context: {cluster: dead, user: me}}]
-clusters: [{name: dead, cluster: {server: "http://` + address + `"}}]
+clusters: [{name: dead, cluster: {server: "http://` + testutil.ClosedPort(t) + `"}}]
 users: [{name: me, user: {token: none}}]
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -135,16 +135,6 @@ func plainServer(t *testing.T, handler http.HandlerFunc) string {
 	return server.Listener.Addr().String()
 }
 
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // probed is the look at an address, with the roots of a client of ours.
 func probed(t *testing.T, address string, limit time.Duration) (*Facts, *Road) {
 	t.Helper()
@@ -253,7 +243,7 @@ func TestWirePlain(t *testing.T) {
 			t.Errorf("a state is kept in a path: %s", a.Path)
 		}
 	}
-	f, r = probed(t, "http://"+closedPort(t), 5*time.Second)
+	f, r = probed(t, "http://"+testutil.ClosedPort(t), 5*time.Second)
 	if f.Seen[0].Symptom != RefusedHere || len(r.Answers) > 1 {
 		t.Errorf("a closed port: %+v, asked %d times", f.Seen, len(r.Answers))
 	}
@@ -306,7 +296,7 @@ func TestThroughProxy(t *testing.T) {
 		"well":           {"http://u:p@" + at, NotLoggedIn},
 		"no password":    {"http://" + at, ProxyInTheWay},
 		"no HTTP":        {"http://" + garbage, ProxyInTheWay},
-		"no proxy there": {"http://" + closedPort(t), RefusedHere},
+		"no proxy there": {"http://" + testutil.ClosedPort(t), RefusedHere},
 	} {
 		u := &url.URL{Scheme: "https", Host: "kubeflow.example.com"}
 		f := healthy(withoutCluster, env("HTTPS_PROXY", tc.proxy))
@@ -422,7 +412,7 @@ func TestSession(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // a client that trusts nobody goes
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	for address, want := range map[string]string{"http://" + plain: "sent", secure.URL: "is not trusted", "http://" + closedPort(t): "no connection"} {
+	for address, want := range map[string]string{"http://" + plain: "sent", secure.URL: "is not trusted", "http://" + testutil.ClosedPort(t): "no connection"} {
 		u, _ := url.Parse(address)
 		d, err := Run(t.Context(), Options{
 			URL: u, Program: "p", Env: envOf(), CookieFile: "c.txt", Home: "/",

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kftls/kubectl-kftls/internal/testutil"
 )
 
 // entity is a certificate with its key.
@@ -112,12 +114,7 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 // nobody is a port that nothing listens on.
 func nobody(t *testing.T) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	_, port, _ := net.SplitHostPort(testutil.ClosedPort(t))
 	return port
 }
 
