@@ -31,7 +31,7 @@ func cmdWire(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	if neg || len(args) < 2 || len(args) > 3 || args[0] != "requests" {
-		ts.Fatalf("usage: wire mark, wire requests N [REGEXP]")
+		ts.Fatalf("usage: wire mark, wire requests N[+] [REGEXP]")
 	}
 	wanted := regexp.MustCompile("")
 	if len(args) == 3 {
@@ -43,8 +43,9 @@ func cmdWire(ts *testscript.TestScript, neg bool, args []string) {
 		fmt.Fprintln(ts.Stdout(), request)
 	}
 	counted := slices.DeleteFunc(slices.Clone(seen), func(r string) bool { return !wanted.MatchString(r) })
-	if limit := number(ts, args[1]); len(counted) != limit {
-		ts.Fatalf("%d requests, want %d:\n%s", len(counted), limit, strings.Join(seen, "\n"))
+	least, isLeast := strings.CutSuffix(args[1], "+")
+	if limit := number(ts, least); len(counted) < limit || len(counted) > limit && !isLeast {
+		ts.Fatalf("%d requests, want %s:\n%s", len(counted), args[1], strings.Join(seen, "\n"))
 	}
 }
 
