@@ -53,7 +53,7 @@
 //	audit writes N              it must have been N real writes exactly
 //	audit tries N               it must have been N dry-run writes exactly
 //	wire mark                   begin to count what arrives at the gateway pods
-//	wire requests N [REGEXP]    it must have been N requests exactly (that match); all are said, as METHOD PATH STATUS
+//	wire requests N [REGEXP]    it must have been N requests exactly (that match), N+ at least; all are said, as METHOD PATH STATUS
 //	planted PASSWORD            search for this, too; those that `as` knows are searched for anyway
 //	kubeconfig FILE [-server URL] [-token TOKEN] [-bare]
 //	                            write a kubeconfig for the testbed, changed so
