@@ -11,10 +11,12 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/session"
 )
 
+// changedAnswers are what a filter's own answers look like.
+var changedAnswers = []Symptom{OtherAnswer, TooLarge, PipelinesOther, DashboardOther}
+
 func filterChecks() []Check {
-	changed := []Symptom{OtherAnswer, TooLarge, PipelinesOther, DashboardOther}
 	return []Check{{
-		Code: "KFT612", Title: "an EnvoyFilter that is none of Kubeflow's changes the gateway", Layer: LayerHTTP, Severity: Error, Causes: changed,
+		Code: "KFT612", Title: "an EnvoyFilter that is none of Kubeflow's changes the gateway", Layer: LayerHTTP, Severity: Error, Causes: changedAnswers,
 		Look: lookFilters,
 		Page: Page{
 			Means: "An EnvoyFilter rewrites what istiod programs the gateway pods with: limits, scripts, filters of its own. One that is neither Istio's nor Kubeflow's acts on the gateway pods, and an answer came that nothing else explains.",
@@ -28,7 +30,7 @@ func filterChecks() []Check {
 var ownFilters = []string{"stats-filter-", "tcp-stats-filter-", "metadata-exchange-", "tcp-metadata-exchange-", "authn-filter", "x-forwarded-host"}
 
 func lookFilters(_ context.Context, f *Facts) Result {
-	s := f.sighting(filterChecks()[0].Causes...)
+	s := f.sighting(changedAnswers...)
 	switch {
 	case f.Objects == nil:
 		return skipped("no cluster was asked for")
@@ -39,12 +41,13 @@ func lookFilters(_ context.Context, f *Facts) Result {
 	}
 	for i := range f.Objects.EnvoyFilters.Value {
 		filter := &f.Objects.EnvoyFilters.Value[i]
-		if !f.Objects.filterActsOnGateway(filter) || len(patchedParts(filter)) == 0 || slices.ContainsFunc(ownFilters, func(own string) bool { return strings.HasPrefix(filter.GetName(), own) }) {
+		parts := patchedParts(filter)
+		if len(parts) == 0 || !f.Objects.filtersGateway(filter) || slices.ContainsFunc(ownFilters, func(own string) bool { return strings.HasPrefix(filter.GetName(), own) }) {
 			continue
 		}
 		return found(fmt.Sprintf("EnvoyFilter %s, which is none of Kubeflow's own, changes the gateway pods", objectName(filter)),
 			byAdmin("see what it does, and take it out for a moment if it may be the cause", fmt.Sprintf("kubectl -n %s get envoyfilter %s -o yaml", filter.GetNamespace(), filter.GetName())),
-			evidence("EnvoyFilter "+objectName(filter), "spec.configPatches[].applyTo", strings.Join(patchedParts(filter), ", ")), s.wire()).as(probably)
+			evidence("EnvoyFilter "+objectName(filter), "spec.configPatches[].applyTo", strings.Join(parts, ", ")), s.wire()).as(probably)
 	}
 	return passed("no other EnvoyFilter acts on the gateway pods")
 }
@@ -62,12 +65,6 @@ func (f *Facts) gatewayAnswers() bool {
 	return slices.ContainsFunc(answers, func(a *Answer) bool {
 		return a != nil && a.Err == nil && a.Status >= 400 && a.Wall == session.Unknown && a.byGateway()
 	})
-}
-
-// filterActsOnGateway: an EnvoyFilter's selector has another name than a policy's.
-func (o *Objects) filterActsOnGateway(filter *unstructured.Unstructured) bool {
-	wanted, _, _ := unstructured.NestedStringMap(filter.Object, "spec", "workloadSelector", "labels")
-	return o.gatewayPodsHave(wanted)
 }
 
 // answering are the parts of Envoy's configuration that make answers.

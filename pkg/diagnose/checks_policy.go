@@ -13,15 +13,14 @@ import (
 var kubeflowPolicies = []string{"istio-ingressgateway-oauth2-proxy", "istio-ingressgateway-require-jwt", "istio-ingressgateway", "global-deny-all"}
 
 func lookPolicies(_ context.Context, f *Facts) Result {
-	s := f.sighting(SessionDenied, Denied, LoginDenied)
-	if f.Objects != nil {
-		if result := f.deniesAll(); result != nil {
-			return *result
-		}
-	}
-	switch {
-	case f.Objects == nil:
+	if f.Objects == nil {
 		return skipped("no cluster was asked for")
+	}
+	if result := f.deniesAll(); result != nil {
+		return *result
+	}
+	s := f.sighting(SessionDenied, Denied, LoginDenied)
+	switch {
 	case s == nil:
 		return passed("nothing was denied")
 	case !f.Objects.Policies.OK():
@@ -37,7 +36,7 @@ func lookPolicies(_ context.Context, f *Facts) Result {
 			}
 		}
 	}
-	if len(f.Objects.policies("ALLOW"))+len(f.Objects.policies("")) > 0 && !f.allowsAnything() {
+	if len(f.Objects.allowing()) > 0 && !f.allowsAnything() {
 		return found("the policies of the gateway pods allow nothing: AuthorizationPolicy istio-system/istio-ingressgateway, which does, is not there",
 			byAdmin("apply AuthorizationPolicy istio-system/istio-ingressgateway of Kubeflow's manifests again"),
 			evidence("AuthorizationPolicies of istio-system", "action ALLOW with rules", "none that selects the gateway pods"), s.wire())
@@ -49,17 +48,18 @@ func lookPolicies(_ context.Context, f *Facts) Result {
 // that condition: whoever is logged in is denied as well, which shows only then.
 func (f *Facts) deniesAll() *Result {
 	for _, p := range f.Objects.policies("DENY") {
-		rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules")
-		for _, entry := range rules {
-			rule, _ := entry.(map[string]any)
+		if p.GetName() != "istio-ingressgateway-require-jwt" {
+			continue
+		}
+		for _, rule := range rulesOf(p) {
 			from, _, _ := unstructured.NestedSlice(rule, "from")
 			when, _, _ := unstructured.NestedSlice(rule, "when")
-			if p.GetName() != "istio-ingressgateway-require-jwt" || len(from)+len(when) > 0 {
+			if len(from)+len(when) > 0 {
 				continue
 			}
 			name := "AuthorizationPolicy " + objectName(p)
 			result := found(name+" denies whoever is logged in, too: it lost the condition that there is no token",
-				byAdmin("apply it again as Kubeflow's manifests have it, with notRequestPrincipals", fmt.Sprintf("kubectl -n %s edit authorizationpolicy %s", p.GetNamespace(), p.GetName())),
+				f.edit(p, "write it as Kubeflow's manifests have it, with notRequestPrincipals"),
 				evidence(name, "spec.rules[].from", "none")).as(itself(SessionDenied))
 			return &result
 		}
@@ -67,15 +67,15 @@ func (f *Facts) deniesAll() *Result {
 	return nil
 }
 
+// allowing are the policies that allow, which is what those without an action do.
+func (o *Objects) allowing() []*unstructured.Unstructured {
+	return slices.Concat(o.policies("ALLOW"), o.policies(""))
+}
+
 // allowsAnything tells of a policy that allows something: where there are policies
 // that allow and none has a rule, all is denied.
 func (f *Facts) allowsAnything() bool {
-	for _, p := range slices.Concat(f.Objects.policies("ALLOW"), f.Objects.policies("")) {
-		if rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules"); len(rules) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Objects.allowing(), func(p *unstructured.Unstructured) bool { return len(rulesOf(p)) > 0 })
 }
 
 func (f *Facts) foreignPolicy(p *unstructured.Unstructured, action string, s *Sighting) Result {
@@ -91,8 +91,7 @@ func (f *Facts) foreignPolicy(p *unstructured.Unstructured, action string, s *Si
 // the rules of the one that allows, and the login's paths that the one exempts
 // that denies whoever has no token. nil where they have it.
 func (f *Facts) changedPolicy(p *unstructured.Unstructured, action string, s *Sighting) *Result {
-	name := "AuthorizationPolicy " + objectName(p)
-	rules, _, _ := unstructured.NestedSlice(p.Object, "spec", "rules")
+	name, rules := "AuthorizationPolicy "+objectName(p), rulesOf(p)
 	switch {
 	case p.GetName() == "istio-ingressgateway" && action != "DENY" && len(rules) == 0:
 		result := found(name+" has no rules: it allows nothing",
@@ -101,7 +100,7 @@ func (f *Facts) changedPolicy(p *unstructured.Unstructured, action string, s *Si
 		return &result
 	case action == "DENY" && s.Symptom == LoginDenied && len(rules) > 0 && !exempts(p, startPath):
 		result := found(name+" denies the login's own pages: it exempts no path of oauth2-proxy's",
-			byAdmin("apply it again as Kubeflow's manifests have it, with /oauth2/* and /dex/* in notPaths", fmt.Sprintf("kubectl -n %s edit authorizationpolicy %s", p.GetNamespace(), p.GetName())),
+			f.edit(p, "write it as Kubeflow's manifests have it, with /oauth2/* and /dex/* in notPaths"),
 			evidence(name, "spec.rules[].to[].operation.notPaths", orNone(notPaths(p))), s.wire())
 		return &result
 	}

@@ -122,17 +122,14 @@ func lookOtherRoute(_ context.Context, f *Facts) Result {
 	case !f.Objects.VirtualServices.OK():
 		return unknown(f.Objects.VirtualServices.Err)
 	}
-	for i := range f.Objects.VirtualServices.Value {
-		v := &f.Objects.VirtualServices.Value[i]
-		gateways, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "gateways")
-		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
-		if objectName(v) == "kubeflow/centraldashboard" || !slices.Contains(qualified(v, gateways), door.Name()) || !(gateway.Server{Hosts: hosts}).MatchesHost(f.Aim.Host) {
+	for _, v := range f.Objects.boundTo(door.Name()) {
+		if objectName(v) == "kubeflow/centraldashboard" || !takesHost(v, f.Aim.Host) {
 			continue
 		}
 		if rule, ok := takesAll(v); ok {
 			name := "VirtualService " + objectName(v)
 			return found(name+" takes every path at Gateway "+door.Name()+", the dashboard's as well",
-				byAdmin("give its rule a path or a host of its own", fmt.Sprintf("kubectl -n %s edit virtualservice %s", v.GetNamespace(), v.GetName())),
+				f.edit(v, "give its rule a path or a host of its own"),
 				evidence(name, fmt.Sprintf("spec.http[%d].match", rule), "takes all paths"), s.wire()).as(probably)
 		}
 	}

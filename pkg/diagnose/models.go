@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
-	"github.com/kftls/kubectl-kftls/pkg/gateway"
 )
 
 // ModelAim is a request for an InferenceService.
@@ -138,7 +137,7 @@ func (m Model) takes(gatewayName string, asked *ModelAim) bool {
 		u, err := url.Parse(m.URL)
 		return err == nil && u.Host != "" && strings.EqualFold(u.Hostname(), asked.Host) && strings.HasPrefix(asked.Path, u.Path)
 	}
-	if !(gateway.Server{Hosts: stringsIn(m.route.Object, "spec", "hosts")}).MatchesHost(asked.Host) {
+	if !takesHost(m.route, asked.Host) {
 		return false
 	}
 	rules, _, _ := unstructured.NestedSlice(m.route.Object, "spec", "http")

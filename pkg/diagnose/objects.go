@@ -25,11 +25,6 @@ func (o *Objects) policies(action string) []*unstructured.Unstructured {
 // selectsGateway tells whether an object's selector.matchLabels fits the gateway pods.
 func (o *Objects) selectsGateway(object *unstructured.Unstructured) bool {
 	wanted, _, _ := unstructured.NestedStringMap(object.Object, "spec", "selector", "matchLabels")
-	return o.gatewayPodsHave(wanted)
-}
-
-// gatewayPodsHave tells whether a gateway pod has all labels that are wanted.
-func (o *Objects) gatewayPodsHave(wanted map[string]string) bool {
 	if len(wanted) == 0 {
 		return true
 	}
@@ -77,10 +72,8 @@ func passesHeaders(policy *unstructured.Unstructured) bool {
 // operations are the to.operation parts of a policy's rules.
 func operations(policy *unstructured.Unstructured) []map[string]any {
 	var found []map[string]any
-	rules, _, _ := unstructured.NestedSlice(policy.Object, "spec", "rules")
-	for _, rule := range rules {
-		entry, _ := rule.(map[string]any)
-		to, _, _ := unstructured.NestedSlice(entry, "to")
+	for _, rule := range rulesOf(policy) {
+		to, _, _ := unstructured.NestedSlice(rule, "to")
 		for _, target := range to {
 			part, _ := target.(map[string]any)
 			if operation, ok := part["operation"].(map[string]any); ok {
@@ -89,6 +82,17 @@ func operations(policy *unstructured.Unstructured) []map[string]any {
 		}
 	}
 	return found
+}
+
+// rulesOf are the rules of a policy.
+func rulesOf(policy *unstructured.Unstructured) []map[string]any {
+	entries, _, _ := unstructured.NestedSlice(policy.Object, "spec", "rules")
+	rules := make([]map[string]any, 0, len(entries))
+	for _, entry := range entries {
+		rule, _ := entry.(map[string]any)
+		rules = append(rules, rule)
+	}
+	return rules
 }
 
 // stringsIn is a list of strings in an unstructured field.

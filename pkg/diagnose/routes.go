@@ -17,9 +17,7 @@ func (o *Objects) routeFor(gatewayName, host, prefix string) (bound bool, near *
 		if !routes(v, prefix) {
 			continue
 		}
-		gateways, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "gateways")
-		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
-		if slices.Contains(qualified(v, gateways), gatewayName) && (gateway.Server{Hosts: hosts}).MatchesHost(host) {
+		if isBoundTo(v, gatewayName) && takesHost(v, host) {
 			return true, v
 		}
 		if near == nil || isKubeflows(v) {
@@ -33,8 +31,7 @@ func (o *Objects) routeFor(gatewayName, host, prefix string) (bound bool, near *
 // written as Kubeflow writes them: the wanted one may be among them.
 func (o *Objects) mayRoute(gatewayName, host string, wanted kubeflowRoute) bool {
 	return slices.ContainsFunc(o.boundTo(gatewayName), func(v *unstructured.Unstructured) bool {
-		hosts, _, _ := unstructured.NestedStringSlice(v.Object, "spec", "hosts")
-		if !(gateway.Server{Hosts: hosts}).MatchesHost(host) {
+		if !takesHost(v, host) {
 			return false
 		}
 		rules, _, _ := unstructured.NestedSlice(v.Object, "spec", "http")
@@ -57,12 +54,21 @@ func mayMatch(condition any, prefix string, isPartsOwn bool) bool {
 	return uri["prefix"]+uri["exact"] == "" || uri["prefix"] != "" && (uri["prefix"] != "/" || isPartsOwn) && strings.HasPrefix(prefix, uri["prefix"])
 }
 
+func isBoundTo(v *unstructured.Unstructured, gatewayName string) bool {
+	return slices.Contains(qualified(v, stringsIn(v.Object, "spec", "gateways")), gatewayName)
+}
+
+// takesHost tells whether a VirtualService answers for a name.
+func takesHost(v *unstructured.Unstructured, host string) bool {
+	return gateway.Server{Hosts: stringsIn(v.Object, "spec", "hosts")}.MatchesHost(host)
+}
+
 // boundTo are the VirtualServices of a Gateway.
 func (o *Objects) boundTo(gatewayName string) []*unstructured.Unstructured {
 	var list []*unstructured.Unstructured
 	for i := range o.VirtualServices.Value {
 		v := &o.VirtualServices.Value[i]
-		if slices.Contains(qualified(v, stringsIn(v.Object, "spec", "gateways")), gatewayName) {
+		if isBoundTo(v, gatewayName) {
 			list = append(list, v)
 		}
 	}
