@@ -38,7 +38,7 @@ var steps = []step{
 	{"e2e", 45 * time.Minute, e2e()},
 	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500")},
 	{"integration", 20 * time.Minute, integration},
-	{"fuzz", 25 * time.Minute, fuzz(5 * time.Second)},
+	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},
 	{"release", 20 * time.Minute, release},
 }
