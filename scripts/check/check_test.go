@@ -178,3 +178,22 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+func TestFuzzingThatOnlyRanOutOfTimeIsToldFromAFailingInput(t *testing.T) {
+	const head = "fuzz: elapsed: 11s, execs: 46183 (0/sec), new interesting: 4 (total: 80)\n"
+	for _, test := range []struct {
+		name, printed string
+		want          bool
+	}{
+		{"out of time", head + "--- FAIL: FuzzParse (11.03s)\n    context deadline exceeded\nFAIL\nexit status 1\n", true},
+		{"well", head + "PASS\nok  \tp\t11.022s\n", false},
+		{"a failing input", head + "--- FAIL: FuzzParse (2.10s)\n    --- FAIL: FuzzParse (0.00s)\n        parse_test.go:9: context deadline exceeded\n    \n    Failing input written to testdata/fuzz/FuzzParse/771e938e4458e983\nFAIL\n", false},
+		{"nothing", "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := endedByFuzzTime(test.printed); got != test.want {
+				t.Errorf("endedByFuzzTime = %t, want %t", got, test.want)
+			}
+		})
+	}
+}
