@@ -161,9 +161,9 @@ func e2e(variables ...string) func(context.Context, *recorder) {
 		if len(variables) > 0 {
 			limit = "175m"
 		}
-		// The faults take about as long as all else, and both wait most of the
-		// time: each has testbeds of its own.
-		const faults = "^TestFaults$"
+		// What breaks the front door takes about as long as all else, and both wait
+		// often: each has testbeds of its own.
+		const faults = "^(TestFaults|TestMutations|TestReleases|TestTwoTestbeds)$"
 		env := append(withPythonClients(ctx, r), variables...)
 		var beside []command
 		for _, chosen := range [][]string{{"-run", faults, "./test/e2e"}, {"-skip", faults, "./test/e2e/..."}} {

@@ -34,8 +34,7 @@ type Fault struct {
 	Silent []string `json:"silent"`
 	// Profile is the Kubeflow; today's if empty.
 	Profile string `json:"profile"`
-	// Slow keeps it for the long run: another like it is in the short one, or all is
-	// well with it and it takes a while to make.
+	// Slow keeps it for the long run, since it takes a while to make.
 	Slow bool `json:"slow"`
 	// IPv6 says that it takes a machine that has it.
 	IPv6 bool `json:"ipv6"`
