@@ -50,6 +50,24 @@ type finding struct {
 	Follows []string `json:"follows"`
 }
 
+// readDiagnosis reads one, or the one beside the meaning of a pasted text.
+func readDiagnosis(object []byte) (diagnosis, error) {
+	var printed struct {
+		diagnosis
+		Beside json.RawMessage `json:"diagnosis"`
+	}
+	if err := json.Unmarshal(object, &printed); err != nil {
+		return diagnosis{}, err
+	}
+	switch {
+	case printed.Kind == "Diagnosis":
+		return printed.diagnosis, nil
+	case printed.Kind == "PastedText" && printed.Beside != nil:
+		return readDiagnosis(printed.Beside)
+	}
+	return diagnosis{}, fmt.Errorf("a %q was printed", printed.Kind)
+}
+
 // first is the code of the first finding, empty if there is none.
 func (d diagnosis) first() string {
 	if len(d.Findings) == 0 {
@@ -136,7 +154,7 @@ func (s *scene) ask(ctx context.Context, who rights, aim []string) (diagnosed, e
 		return said, err
 	}
 	said.exit = cmd.ProcessState.ExitCode()
-	if err := json.Unmarshal(stdout.Bytes(), &said.diagnosis); err != nil || said.Kind != "Diagnosis" {
+	if said.diagnosis, err = readDiagnosis(stdout.Bytes()); err != nil {
 		return said, fmt.Errorf("no diagnosis: %w\n%s", err, said.shown())
 	}
 	return said, nil
