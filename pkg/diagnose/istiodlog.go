@@ -1,9 +1,11 @@
 package diagnose
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -13,7 +15,7 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
-// What is read of istiod's log, and only where a symptom asks for it.
+// What is read of a program's logs, and only where a symptom asks for it.
 const (
 	logSeconds = int64(15 * 60)
 	logLines   = int64(2000)
@@ -27,23 +29,32 @@ func istiodLog(ctx context.Context, c *cluster.Cluster, o *Objects) Known[[]past
 	return logOf(ctx, c, istiods)
 }
 
-// logOf reads the log of the first ready pod.
+// logOf reads the logs of the ready pods: a request that failed is told of by the
+// one that it came to.
 func logOf(ctx context.Context, c *cluster.Cluster, pods []corev1.Pod) Known[[]pasted.Meaning] {
-	for i := range pods {
-		pod := &pods[i]
-		if !portforward.IsReady(pod) {
-			continue
-		}
-		seconds, lines, limit := logSeconds, logLines, logBytes
-		text, err := c.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-			SinceSeconds: &seconds, TailLines: &lines, LimitBytes: &limit,
-		}).DoRaw(ctx)
-		if err != nil {
-			return Known[[]pasted.Meaning]{Err: cluster.Explain(err, "read the log of Pod %s", objectName(pod))}
-		}
-		return Known[[]pasted.Meaning]{Value: pasted.Read(text).Meanings}
+	ready := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return !portforward.IsReady(&pod) })
+	if len(ready) == 0 {
+		return Known[[]pasted.Meaning]{Err: errNotAsked}
 	}
-	return Known[[]pasted.Meaning]{Err: errNotAsked}
+	seconds, lines, limit := logSeconds, logLines, logBytes/int64(len(ready))
+	texts, errs := make([][]byte, len(ready)), make([]error, len(ready))
+	var reading sync.WaitGroup
+	for i := range ready {
+		pod := &ready[i]
+		reading.Go(func() {
+			texts[i], errs[i] = c.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+				SinceSeconds: &seconds, TailLines: &lines, LimitBytes: &limit,
+			}).DoRaw(ctx)
+			if errs[i] != nil {
+				errs[i] = cluster.Explain(errs[i], "read the log of Pod %s", objectName(pod))
+			}
+		})
+	}
+	reading.Wait()
+	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
+		return Known[[]pasted.Meaning]{Err: errs[i]}
+	}
+	return Known[[]pasted.Meaning]{Value: pasted.Read(bytes.Join(texts, []byte("\n"))).Meanings}
 }
 
 // logSays is what istiod's log says of a finding, nil for nothing.

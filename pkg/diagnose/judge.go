@@ -29,6 +29,9 @@ func judge(outcomes []outcome, seen []Sighting) judged {
 		if f.observed != "" && !slices.Contains(f.Symptoms, f.observed) {
 			f.Symptoms = append(f.Symptoms, f.observed)
 		}
+		if f.keepsOut(seen) {
+			f.Symptoms = append(f.Symptoms, NotLoggedIn)
+		}
 		switch {
 		case len(f.Symptoms) > 0 && f.Severity.AtLeast(Warning):
 			explaining = append(explaining, f)
@@ -82,6 +85,9 @@ func sortByRoad(findings []Finding, seen []Sighting) {
 		if f.observed != "" { // behind what a request ran into at the same hop
 			first = min(first, 2*f.observed.Hop().rank()+1)
 		}
+		if f.keepsOut(seen) { // before the advice to log in
+			first = min(first, 2*NotLoggedIn.Hop().rank()-1)
+		}
 		if f.proven { // before why nothing could be seen, and in the order of the road among themselves
 			first -= 2*len(Hops()) + 1
 		}
@@ -95,6 +101,13 @@ func sortByRoad(findings []Finding, seen []Sighting) {
 			cmp.Compare(a.Confidence.rank(), b.Confidence.rank()),
 		)
 	})
+}
+
+// keepsOut tells of what breaks the login where a session is wanted and there is
+// none: who tries to log in runs into it.
+func (f Finding) keepsOut(seen []Sighting) bool {
+	return f.observed == LoginBreaks && f.Severity.AtLeast(Error) &&
+		slices.ContainsFunc(seen, func(s Sighting) bool { return s.Failure && s.Symptom == NotLoggedIn })
 }
 
 // isGuess tells of a warning that nothing which failed bears out: it comes after

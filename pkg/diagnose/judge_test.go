@@ -107,6 +107,16 @@ func TestJudge(t *testing.T) {
 			inTheWay(Denied),
 			told{Findings: []string{"B error", "A error"}},
 		},
+		"what breaks the login comes before the advice to log in": {
+			[]outcome{found1("A", Error, NotLoggedIn), with(found1("B", Error, LoginBreaks), func(f *Finding) { itself(LoginBreaks)(f); probably(f) })},
+			inTheWay(NotLoggedIn),
+			told{Findings: []string{"B error", "  A"}},
+		},
+		"a guess about the login does not": {
+			[]outcome{found1("A", Error, NotLoggedIn), with(found1("B", Warning, LoginBreaks), itself(LoginBreaks))},
+			inTheWay(NotLoggedIn),
+			told{Findings: []string{"A error", "B warning"}},
+		},
 		"an instance may show itself otherwise than its check": {
 			[]outcome{with(found1("A", Error, Denied), func(f *Finding) { f.causes = []Symptom{LoginBreaks} })},
 			inTheWay(Denied),

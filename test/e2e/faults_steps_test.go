@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -210,12 +211,36 @@ func (s *scene) listen(port, as string) {
 	case "tls":
 		server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 		server.StartTLS()
+	case "provider":
+		server.Config.Handler = unverifyingProvider()
+		server.Start()
 	case "closing", "silent":
 		s.ends[port] = func() { _ = listener.Close() }
 		go takeConnections(listener, as == "silent")
 	default:
 		s.t.Fatalf("nobody listens as %s", as)
 	}
+}
+
+// unverifyingProvider is a provider of logins (OAuth 2.0), which lets everybody in
+// at once, and says that it has not verified the e-mail address. It leads back to
+// the URL in ?back=, since Dex's own is one that only the cluster can look up.
+func unverifyingProvider() http.Handler {
+	answer := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	provider := http.NewServeMux()
+	provider.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) {
+		asked := r.URL.Query()
+		code := url.Values{"code": {"1"}, "state": {asked.Get("state")}}
+		http.Redirect(w, r, asked.Get("back")+"?"+code.Encode(), http.StatusFound)
+	})
+	provider.HandleFunc("POST /token", answer(`{"access_token": "1", "token_type": "Bearer"}`))
+	provider.HandleFunc("GET /userinfo", answer(`{"id": "1", "user_name": "user", "email": "user@example.com", "email_verified": false}`))
+	return provider
 }
 
 // takeConnections closes each connection at once, or keeps it and says nothing.

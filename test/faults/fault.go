@@ -136,8 +136,8 @@ type Server struct {
 }
 
 // Listen is a program on a port of this computer: plain (HTTP), tls, closing
-// (takes connections and closes them), silent (takes them and says nothing) or
-// proxy (refuses every CONNECT).
+// (takes connections and closes them), silent (takes them and says nothing), proxy
+// (refuses every CONNECT) or provider (of logins, which verifies no e-mail address).
 type Listen struct {
 	Port string `json:"port"`
 	As   string `json:"as"`

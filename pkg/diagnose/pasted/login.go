@@ -18,7 +18,7 @@ func proxyTexts() table {
 			{pattern: `oauth2: "invalid_client"`, codes: "KFT709 KFT708", says: "Dex and the login program have different secrets"},
 			{pattern: "Invalid client credentials", codes: "KFT709 KFT708", says: "Dex and the login program have different secrets"},
 			{pattern: "Multiple cookies are required for this session as it exceeds the 4kb cookie limit", codes: "KFT607 KFT802", says: "the session is so large that it takes several cookies", depth: symptom, seen: "read in issues"},
-			{pattern: "email in id_token (…) isn't verified", codes: "KFT713", says: "the provider does not say that the e-mail address is verified", seen: "not checked"},
+			{pattern: "email in id_token (…) isn't verified", codes: "KFT713", says: "the provider does not say that the e-mail address is verified"},
 			{pattern: "dex.auth.svc.cluster.local", codes: "KFT102 KFT710", says: "the login leads to Dex's address inside the cluster, which only the cluster can look up", depth: symptom, seen: "not checked"},
 		},
 	}
