@@ -138,6 +138,16 @@ func loginExamples() []example {
 		return func(f *Facts) { p(f.Objects).Pods.Value = nil }
 	}
 	proxy, dex := func(o *Objects) *Part { return &o.Proxy }, func(o *Objects) *Part { return &o.Dex }
+	failsAgain := func(p func(*Objects) *Part) change {
+		return func(f *Facts) {
+			pods := &p(f.Objects).Pods
+			pods.Value = append(pods.Value, *pods.Value[0].DeepCopy())
+			another := pods.Value[len(pods.Value)-1:]
+			unready(another)
+			status := &another[0].Status.ContainerStatuses[0]
+			status.RestartCount, status.State.Waiting.Reason = 3, "CrashLoopBackOff"
+		}
+	}
 	asksDex := func(a *Answer) change {
 		return func(f *Facts) {
 			says("/dex/auth/local", a)(f)
@@ -181,6 +191,8 @@ func loginExamples() []example {
 		clears("KFT703", Passed, authorizerSilent, func(f *Facts) {
 			f.Objects.Proxy.Pods.Value[0].Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}}
 		}),
+		finds("KFT703", "ends again and again", authorizerSilent, failsAgain(proxy)),
+		clears("KFT703", Passed, failsAgain(proxy)),
 		clears("KFT703", Passed),
 		clears("KFT703", Skipped, noPolicies),
 		clears("KFT703", Unknown, func(f *Facts) { f.Objects.Proxy.Pods = unread[[]corev1Pod]() }),
@@ -205,6 +217,7 @@ func loginExamples() []example {
 		finds("KFT709", "white space at an end", func(f *Facts) { f.Objects.Login.SameSecret, f.Objects.Login.SpaceDiffers = ok(false), true }),
 		clears("KFT709", Passed),
 		clears("KFT709", Unknown, func(f *Facts) { f.Objects.Login.SameSecret = unread[bool]() }),
+		finds("KFT721", "is Service oauth2-proxy/oauth2-proxy with port 81", func(f *Facts) { f.Objects.Proxy.Service.Value.Spec.Ports[0].Port = 81 }),
 		finds("KFT721", "asks oauth2-proxy.oauth2-proxy.svc.cluster.local:0", meshWithout("    port: 80\n")),
 		finds("KFT721", "asks oauth2-proxi.oauth2-proxy.svc.cluster.local:80", meshWith("service: oauth2-proxy.", "service: oauth2-proxi.")),
 		clears("KFT721", Passed, meshWith("service: oauth2-proxy.oauth2-proxy.", "service: proxy.elsewhere.")),

@@ -118,7 +118,7 @@ func (p Part) isDown() bool {
 	return len(p.Pods.Value) > 0 && p.ready() == 0 || p.Workload != nil && p.Workload.Replicas == 0
 }
 
-// lookDown tells whether no pod of a part takes traffic.
+// lookDown tells whether no pod of a part takes traffic, or one only now and then.
 func (f *Facts) lookDown(p Part) Result {
 	if !p.Pods.OK() {
 		return unknown(p.Pods.Err)
@@ -126,6 +126,11 @@ func (f *Facts) lookDown(p Part) Result {
 	if n := p.ready(); n > 0 {
 		if cause, ev := p.unreached(); cause != "" && f.sees(NoAuthorizer, LoginDown, DexDown) {
 			return found(cause, byAdmin("apply the part of Kubeflow's manifests again that makes the Service", "kubectl -n "+p.Namespace+" edit service "+p.Name), ev)
+		}
+		if pod := p.failing(); pod != nil && f.sees(NoAuthorizer, LoginDown, DexDown) {
+			return found("a pod of "+p.Namespace+"/"+p.Name+" ends again and again, and is asked whenever it is up",
+				byAdmin("see why it ends, and mend that", fmt.Sprintf("kubectl -n %s logs %s --previous", pod.Namespace, pod.Name)),
+				evidence("Pod "+objectName(pod), "status", podState(pod))).as(probably)
 		}
 		return passed(itoa(n) + " ready pods")
 	}

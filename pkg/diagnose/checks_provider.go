@@ -82,7 +82,7 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 	if service := f.Objects.Proxy.Service; service.OK() && service.Value != nil {
 		if where := fmt.Sprintf("%s:%d", provider.Service, provider.Port); !leadsToService(provider.Service, provider.Port, service.Value) {
 			return found(fmt.Sprintf("the provider %s of the mesh asks %s, and the auth proxy is Service %s with port %s", name, where, objectName(service.Value), portList(service.Value)),
-				byAdmin("write service and port as Kubeflow's manifests have them", editMesh(f.Objects.Mesh.Value)),
+				byAdmin("write service and port as Kubeflow's manifests have them", editOdd(provider.Port, service.Value, f.Objects.Mesh.Value)),
 				evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders["+name+"].envoyExtAuthzHttp", where)).as(probably).as(itself(LoginBreaks))
 		}
 	}
@@ -102,6 +102,18 @@ func lookProviderHeaders(_ context.Context, f *Facts) Result {
 			evidence("ConfigMap "+objectName(f.Objects.Mesh.Value), "mesh: extensionProviders["+name+"].envoyExtAuthzHttp."+need.field, orNone(need.has))).as(probably).as(itself(LoginBreaks))
 	}
 	return passed("it hands on cookie and authorization")
+}
+
+// shippedProxyPort is the port of oauth2-proxy's Service in Kubeflow's manifests
+// (common/oauth2-proxy), which the mesh's provider names.
+const shippedProxyPort = 80
+
+// editOdd edits what is not as shipped, of the mesh's provider and the Service.
+func editOdd(asked int32, service *corev1.Service, mesh *corev1.ConfigMap) string {
+	if asked == shippedProxyPort && !slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == asked }) {
+		return fmt.Sprintf("kubectl -n %s edit service %s", quoted(service.Namespace), quoted(service.Name))
+	}
+	return editMesh(mesh)
 }
 
 func editMesh(mesh *corev1.ConfigMap) string {

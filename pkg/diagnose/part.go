@@ -32,6 +32,19 @@ func (p Part) unreached() (cause string, ev Evidence) {
 	return "", Evidence{}
 }
 
+// failing is a pod whose program was started again and does not stay, nil if there
+// is none. Where nothing probes it, it is taken for ready each time until it ends.
+func (p Part) failing() *corev1.Pod {
+	for i := range p.Pods.Value {
+		for _, container := range p.Pods.Value[i].Status.ContainerStatuses {
+			if waiting := container.State.Waiting; container.RestartCount > 0 && waiting != nil && waiting.Reason == "CrashLoopBackOff" {
+				return &p.Pods.Value[i]
+			}
+		}
+	}
+	return nil
+}
+
 func (p Part) containerPorts() []corev1.ContainerPort {
 	var ports []corev1.ContainerPort
 	for i := range p.Pods.Value {

@@ -34,7 +34,7 @@ var causes = []struct{ object, codes string }{
 	{"secrets oauth2-proxy/oauth2-proxy-*", "703 704 706 708 709 720 801"},
 	{"secrets auth/dex-oidc-client", "705 706 708 709 720"},
 	{"services auth/dex", "605 705 711"},
-	{"services oauth2-proxy/oauth2-proxy", "605 703 704"},
+	{"services oauth2-proxy/oauth2-proxy", "605 703 704 721"},
 	{"secrets istio-system/kftls-gateway", "303 304 306 307 308 309 514"},
 	{"deployments istio-system/istiod", "320"},
 	{"deployments istio-system/istio-ingressgateway", "315 317 314"},
