@@ -96,7 +96,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	o.beforeFlag.add(c)
 	o.export.add(c)
 	flags := c.Flags()
-	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated")
+	flags.StringArrayVar(&o.san, "san", nil, "Further name for the certificate: DNS name, *.wildcard, IPv4 or IPv6; can be repeated. The names of a certificate that is there are kept, unless --no-default-sans says that these are all")
 	flags.StringArrayVar(&o.hosts, "hosts", nil, "Hosts of the Gateway's HTTPS server (default \"*\")")
 	flags.Int32Var(&o.port, "port", 0, "Port of the Gateway's HTTPS server (default 443)")
 	flags.BoolVar(&o.private, "private", false, "Take a port that the Service does not publish, for port-forward and other tunnels alone (9443, or the next one that is free)")

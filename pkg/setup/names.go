@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
+	"github.com/kftls/kubectl-kftls/pkg/gateway"
 )
 
 // demand is what a certificate must be like to stay.
@@ -39,6 +40,18 @@ func (f *Finding) leaveOut(defaults ca.Names, address string) error {
 	}
 	f.Names = names
 	return nil
+}
+
+// keepNames adds the names of the certificate that is there: clients use them, and
+// whoever has it made anew, perhaps on another computer, need not know of them. A
+// name that the server no longer answers for is not kept.
+func (f *Finding) keepNames() {
+	present := f.present()
+	if present == nil {
+		return
+	}
+	hosts := gateway.Server{Hosts: gateway.ServedHosts(f.Door, f.Spec)}
+	f.Names = f.Names.Union(present.Names().Filter(hosts.MatchesHost))
 }
 
 // present is the certificate of ours that is there: the Secret's, or, where that

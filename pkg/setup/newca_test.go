@@ -91,6 +91,38 @@ func TestANewCAAtOnce(t *testing.T) {
 	})
 }
 
+// Who replaces a CA need not know which names were once asked for.
+func TestANewCAKeepsTheNamesThatAreServed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		defaults ca.Names
+		kept     bool
+	}{
+		"usually":                  {ca.DefaultNames(), true},
+		"not when names are given": {ca.Names{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, func(t *testing.T, s *scene) {
+				asked, err := ca.ParseNames([]string{"kubeflow.example.com"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Options.Names = ca.DefaultNames().Union(asked)
+				s.mustRun(t)
+
+				other := s.another(t)
+				other.Options.Names, other.Options.Defaults = ca.DefaultNames(), tc.defaults
+				p := other.change(t, ReplaceCA).Proposal
+				if got := p.Pair.Names().Covers("kubeflow.example.com"); got != tc.kept {
+					t.Errorf("the new leaf has the name: %t, want %t", got, tc.kept)
+				}
+				if got := p.Authority.Permits(asked) == nil; got != tc.kept {
+					t.Errorf("the new CA may sign it: %t, want %t", got, tc.kept)
+				}
+			})
+		})
+	}
+}
+
 func TestAnotherComputerReplacesTheCA(t *testing.T) {
 	inScene(t, func(t *testing.T, s *scene) {
 		old := s.mustRun(t).Proposal.Authority.Fingerprint()

@@ -134,7 +134,13 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	if err != nil {
 		return found, err
 	}
-	return found, found.leaveOut(s.Options.Defaults, s.Options.URL)
+	if err := found.leaveOut(s.Options.Defaults, s.Options.URL); err != nil {
+		return found, err
+	}
+	if !s.Options.Defaults.Empty() { // else the names are all that is wanted
+		found.keepNames()
+	}
+	return found, nil
 }
 
 // chooseNames keeps the names that clients can reach the server by.
