@@ -105,6 +105,7 @@ type frontDoor struct {
 	setup    string            // what was done: none or https
 	baseline objects
 	count    int
+	newKeys  bool // of Dex, which the last mutation started anew
 	// kubeconfigs are those with fewer rights.
 	kubeconfigs map[rights]string
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kftls/kubectl-kftls/test/faults"
 )
@@ -169,6 +170,20 @@ func (m *mutated) compare() {
 	}
 }
 
+// keysLimit is a little more than the minute in which istiod asks Dex for its keys
+// at the latest.
+const keysLimit = 70 * time.Second
+
+// awaitKeys waits until the gateway knows the keys of a Dex that was started anew,
+// which is nothing that the next mutation did.
+func (s *scene) awaitKeys(ctx context.Context) {
+	s.t.Helper()
+	var broken []string
+	if !wait(keysLimit, func() bool { broken, _ = s.everyClient(ctx); return len(broken) == 0 }) {
+		s.t.Logf("not well before the mutation: %v", broken)
+	}
+}
+
 // mutate makes one mutation, lets the clients and the diagnosis look, and takes it back.
 func (d *frontDoor) mutate(t *testing.T, r *rand.Rand) mutated {
 	t.Helper()
@@ -178,7 +193,13 @@ func (d *frontDoor) mutate(t *testing.T, r *rand.Rand) mutated {
 	fault := faults.Fault{Name: "mutation", Setup: "https"}
 	d.prepare(ctx, t, fault)
 	s := d.newScene(t, fault)
-	t.Cleanup(func() { d.takeBack(t, s) })
+	t.Cleanup(func() {
+		d.takeBack(t, s)
+		d.newKeys = s.fault.Undo == "restart dex"
+	})
+	if d.newKeys {
+		s.awaitKeys(ctx)
+	}
 	m := &mutated{}
 	var look func() ([]string, []string)
 	switch r.IntN(10) {
