@@ -108,6 +108,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		return o.try(ctx, plan, view)
 	}
 	if plan.Empty() {
+		if err := o.forgetPrepared(plan); err != nil {
+			return err
+		}
 		why := ": nothing of ours is there"
 		if len(plan.Left) > 0 {
 			why = "" // said above
@@ -127,6 +130,15 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	}
 	if err != nil && len(done) < len(plan.Changes) {
 		ui.Note("Run '%s teardown' again to take back the rest.", o.factory.Name)
+	}
+	return err
+}
+
+// forgetPrepared ends a run that found nothing in the cluster.
+func (o *teardownOptions) forgetPrepared(plan *setup.TeardownPlan) error {
+	was, err := o.teardown.ForgetPrepared(plan)
+	if was && err == nil {
+		o.factory.UI.Note("Removed from this computer: the CA and the certificate that a dry run had prepared, with their keys.")
 	}
 	return err
 }

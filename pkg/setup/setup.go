@@ -99,6 +99,9 @@ type Finding struct {
 	Plain []gateway.Answer
 	// Skew is how far the API server's clock is ahead.
 	Skew time.Duration
+
+	// prepared is what a dry run made for this front door, nil when that is nothing.
+	prepared *state.Prepared
 }
 
 // Look reads everything that decides, over the API and on the wire. It is
@@ -132,6 +135,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	err = s.lookAtWire(ctx, found)
 	end("", err)
 	if err != nil {
+		return found, err
+	}
+	if found.prepared, err = s.Home.Prepared(s.origin(door)); err != nil {
 		return found, err
 	}
 	return found, found.leaveOut(s.Options.Defaults, s.Options.URL)
