@@ -33,7 +33,7 @@ func (p *Plan) Objects(door *FrontDoor, installed *Installed, stored []*unstruct
 		all = put(all, change.After)
 	}
 	for _, handed := range p.Handed {
-		all = put(all, handed.After)
+		all = put(all, handed.forSource())
 	}
 	all = put(all, stored...)
 	slices.SortStableFunc(all, func(x, y *unstructured.Unstructured) int { return rank(x) - rank(y) })
@@ -41,6 +41,20 @@ func (p *Plan) Objects(door *FrontDoor, installed *Installed, stored []*unstruct
 		all[i] = withoutServerFields(object)
 	}
 	return all, nil
+}
+
+// forSource is a Gateway as its source is to have it: with our server, and without
+// the record of a change that setup did not make.
+func (h Handover) forSource() *unstructured.Unstructured {
+	object := h.After.DeepCopy()
+	annotations := object.GetAnnotations()
+	if record, had := h.Before.GetAnnotations()[AnnotationSetup]; had {
+		annotations[AnnotationSetup] = record
+	} else {
+		delete(annotations, AnnotationSetup)
+	}
+	object.SetAnnotations(annotations)
+	return object
 }
 
 // carriesSetup tells a Gateway that setup has changed, or that serves our Secret.

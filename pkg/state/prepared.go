@@ -63,7 +63,7 @@ func (h *Home) Prepare(o Origin, p Prepared) error {
 
 // replaceAttempts bounds the tries to replace a folder that other processes
 // replace at the same time. What the last one wrote counts.
-const replaceAttempts = 3
+const replaceAttempts = 10
 
 // replaceDir puts a folder with these files in the place of the one at path.
 func replaceDir(path string, files []File) error {

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,27 +59,6 @@ func TestWhatIsPreparedIsFoundAgainAndNoAuthority(t *testing.T) {
 	if got, err := h.Prepared(other); got != nil || err != nil {
 		t.Errorf("of another Gateway: %v, %v", got, err)
 	}
-	modes := map[string]fs.FileMode{}
-	if err := filepath.WalkDir(filepath.Join(h.Dir(), preparedDir), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if strings.HasSuffix(path, ".key") || entry.IsDir() {
-			modes[path] = info.Mode().Perm()
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if len(modes) != 4 {
-		t.Errorf("found %v", modes)
-	}
-	for path, mode := range modes {
-		if mode&0o077 != 0 {
-			t.Errorf("%s has mode %o", path, mode)
-		}
-	}
 }
 
 func TestWhatIsPreparedLaterReplacesTheFirst(t *testing.T) {
@@ -126,10 +104,6 @@ func TestACAWhoseKeyIsThrownAwayIsPreparedWithoutIt(t *testing.T) {
 
 func TestPreparedFilesThatCannotBeUsedSayHowToGoOn(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) (hint string, err error){
-		"others may read the key": func(dir string) (string, error) {
-			path := filepath.Join(dir, leafKeyFile)
-			return "chmod 600 " + path, os.Chmod(path, 0o644)
-		},
 		"half a certificate": func(dir string) (string, error) {
 			return "rm -r " + dir, os.WriteFile(filepath.Join(dir, certificateFile), []byte("-----BEGIN"), 0o600)
 		},
