@@ -132,21 +132,25 @@ func (l *objectList) explainHandover(handed []gateway.Handover) error {
 		}
 		for i, object := range l.objects {
 			if object.GetKind() == h.Kind && object.GetNamespace()+"/"+object.GetName() == h.Object() {
-				l.comments[i] = fmt.Sprintf("# %s keeps this Gateway. Its source takes this object, or else the patch:\n", h.Manager) + commented(patch)
+				l.comments[i] = fmt.Sprintf(sourceComment, h.Manager) + commented(patch)
 			}
 		}
 	}
 	return nil
 }
 
-// commented makes each line of a text a comment; those that are one stay.
-func commented(text string) string {
+const sourceComment = `# %s keeps this Gateway. Its source takes this object, or else this JSON patch
+# (RFC 6902), which setup prints as a file of its own without -o:
+`
+
+// commented makes each line of a patch a comment, but for those that are one: they
+// are about a file of its own.
+func commented(patch string) string {
 	var lines strings.Builder
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(patch) {
 		if !strings.HasPrefix(line, "#") {
-			lines.WriteString("# ")
+			lines.WriteString("# " + line)
 		}
-		lines.WriteString(line)
 	}
 	return lines.String()
 }
