@@ -113,7 +113,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back); change a Gateway that GitOps or an installer keeps")
 	flags.BoolVar(&o.wait, "wait", false, "Where GitOps or an installer keeps the Gateway, wait until its sync has brought our server, and verify it")
 	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "How long to wait until every gateway pod serves the certificate")
-	flags.StringVarP(&o.output, "output", "o", "", "One of 'yaml' or 'json'. Print ConfigMap, Secret and Gateway as objects, for Git; the Secret with --export-key alone. Changes the cluster, unless --dry-run is given")
+	flags.StringVarP(&o.output, "output", "o", "", "One of 'yaml' or 'json'. Print ConfigMap, Secret and Gateway as objects, for Git; the Secret with --export-key alone. What people read goes to stderr. Changes the cluster, unless --dry-run is given")
 	flags.BoolVar(&o.rollback, "rollback-on-failure", false, "Take back what was written when it cannot be verified")
 	return c
 }

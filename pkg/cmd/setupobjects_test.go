@@ -187,7 +187,8 @@ func TestAFailureNamesWhatIsChanged(t *testing.T) {
 		want     []changedObject
 	}{
 		"what stays": {false, []changedObject{
-			{"created", "ConfigMap", "kubeflow", "kftls-ca"}, {"created", "Secret", "istio-system", "kftls-gateway"},
+			{"created", "ConfigMap", "kubeflow", "kftls-ca"},
+			{"created", "Secret", "istio-system", "kftls-gateway"},
 			{"server removed", "Gateway", "kubeflow", "kubeflow-gateway"},
 		}},
 		"nothing, where it is taken back": {true, []changedObject{}},

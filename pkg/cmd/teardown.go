@@ -158,7 +158,7 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(plan.Authorities) == 0 {
+	if len(plan.Authorities) == 0 && !plan.Prepared {
 		fmt.Fprintln(o.factory.UI.Out(), "unchanged: this computer holds no CA of this cluster")
 		return nil
 	}
@@ -168,6 +168,9 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 			what += " and its key"
 		}
 		o.factory.UI.Note("Remove %s: SHA-256 %s", what, authority.Fingerprint())
+	}
+	if plan.Prepared {
+		o.factory.UI.Note("Remove what a dry run has prepared, with its keys")
 	}
 	if o.dryRun != dryRunNone {
 		return nil
@@ -181,5 +184,12 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 		}
 		fmt.Fprintf(o.factory.UI.Out(), "ca/%s removed from this computer\n", authority.Fingerprint())
 	}
+	if !plan.Prepared {
+		return nil
+	}
+	if err := o.teardown.ForgetLocal(plan); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.factory.UI.Out(), "prepared CA and certificate removed from this computer")
 	return nil
 }

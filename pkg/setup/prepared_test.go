@@ -291,6 +291,26 @@ func TestAFailedRunKeepsWhatIsPrepared(t *testing.T) {
 	})
 }
 
+func TestTeardownOnThisComputerForgetsWhatIsPrepared(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		_, shown := s.prepare(t)
+		teardown := s.teardown()
+		plan, err := teardown.ProposeLocal(t.Context(), false)
+		if err != nil || !plan.Prepared || len(plan.Authorities) != 0 {
+			t.Fatalf("%+v, %v", plan, err)
+		}
+		s.applyByHand(shown, "ConfigMap")
+		_, err = teardown.ProposeLocal(t.Context(), false)
+		wantReason(t, err, fault.LocalState) // it is in force by now
+		if plan, err = teardown.ProposeLocal(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := teardown.ForgetLocal(plan); err != nil || s.Home.HasPrepared(kubeflowOrigin) {
+			t.Errorf("it is still prepared, %v", err)
+		}
+	})
+}
+
 func TestTeardownForgetsWhatIsPrepared(t *testing.T) {
 	forget := func(t *testing.T, s *scene) bool {
 		t.Helper()
@@ -306,7 +326,7 @@ func TestTeardownForgetsWhatIsPrepared(t *testing.T) {
 		return was
 	}
 	inScene(t, func(t *testing.T, s *scene) {
-		first, shown := s.prepare(t)
+		first, _ := s.prepare(t)
 		if !forget(t, s) || forget(t, s) || s.Home.HasPrepared(kubeflowOrigin) || s.isUnproven() {
 			t.Error("it is still prepared")
 		}
@@ -314,7 +334,7 @@ func TestTeardownForgetsWhatIsPrepared(t *testing.T) {
 			t.Errorf("a CA that nobody trusts is kept: %v", err)
 		}
 
-		first, shown = s.prepare(t)
+		first, shown := s.prepare(t)
 		s.applyByHand(shown, "ConfigMap", "Secret", "Gateway")
 		takeBack(t, s)
 		if s.Home.HasPrepared(kubeflowOrigin) {
