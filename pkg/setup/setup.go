@@ -115,6 +115,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	}
 	end(door.Name(), nil)
 	found := &Finding{Door: door, Spec: s.Options.Spec.Resolve(door)}
+	if found.prepared, err = s.Home.Prepared(s.origin(door)); err != nil {
+		return nil, err
+	}
 	if found.Skew, _ = s.Cluster.ClockOffset(); found.Skew.Abs() > SkewLimit {
 		return nil, fault.New(fault.ClockSkew, "set this computer's clock, then check: date; timedatectl",
 			"the clocks of this computer and of the API server differ by %s: certificates made here would not be valid there", found.Skew.Round(time.Second))
@@ -135,9 +138,6 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	err = s.lookAtWire(ctx, found)
 	end("", err)
 	if err != nil {
-		return found, err
-	}
-	if found.prepared, err = s.Home.Prepared(s.origin(door)); err != nil {
 		return found, err
 	}
 	return found, found.leaveOut(s.Options.Defaults, s.Options.URL)
