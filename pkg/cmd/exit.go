@@ -93,14 +93,22 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &coded):
 		return coded.code
 	}
+	if code, known := exitCodes[reasonOf(ctx, err)]; known {
+		return code
+	}
+	return exitError
+}
+
+// reasonOf is why a command failed. What the user interrupted counts as that.
+func reasonOf(ctx context.Context, err error) fault.Reason {
+	if ctx.Err() != nil {
+		return fault.Interrupted
+	}
 	reason := fault.ReasonOf(err)
 	if reason == fault.Internal {
 		reason = contextReason(err)
 	}
-	if code, known := exitCodes[reason]; known {
-		return code
-	}
-	return exitError
+	return reason
 }
 
 // contextReason gives a reason to errors of the context package that reached

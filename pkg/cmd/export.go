@@ -12,7 +12,8 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/state"
 )
 
-// exportFlags write certificates into a folder of the user's.
+// exportFlags write certificates into a folder of the user's, and the private key
+// where that was asked for in so many words.
 type exportFlags struct {
 	dir       string
 	key       bool
@@ -22,19 +23,27 @@ type exportFlags struct {
 func (e *exportFlags) add(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVar(&e.dir, "export", "", "Write ca.crt and tls.crt into this folder, too")
-	flags.BoolVar(&e.key, "export-key", false, "With --export, write the private key tls.key as well (mode 0600)")
+	flags.BoolVar(&e.key, "export-key", false, "With --export, write the private key tls.key as well (mode 0600); with -o, print the Secret, too")
 	flags.BoolVar(&e.overwrite, "overwrite", false, "With --export, replace files that kubectl kftls did not write")
 }
 
-func (e *exportFlags) validate() error {
-	if e.dir == "" && (e.key || e.overwrite) {
-		return fault.New(fault.Usage, "add --export DIR", "--export-key and --overwrite need --export")
+// validate checks the flags; asObjects tells that the result is printed as objects.
+func (e *exportFlags) validate(asObjects bool) error {
+	switch {
+	case e.dir == "" && e.overwrite:
+		return fault.New(fault.Usage, "add --export DIR", "--overwrite needs --export")
+	case e.dir == "" && e.key && !asObjects:
+		return fault.New(fault.Usage, "add --export DIR or -o yaml", "--export-key needs --export or -o: it says that the private key is to be written there, too")
 	}
 	return nil
 }
 
 // check tells before anything is written whether the export will be refused.
 func (e *exportFlags) check(p *setup.Proposal) error {
+	if e.key && p.Pair == nil {
+		return fault.New(fault.Forbidden, "leave --export-key out, or ask for the right to read the Secret",
+			"export: the private key lies in a Secret that you may not read")
+	}
 	files, err := e.files(p)
 	if err != nil || e.dir == "" {
 		return err

@@ -13,7 +13,7 @@ func (v setupView) result(plan *gateway.Plan, format string, args ...any) {
 		v.ui.Note(format, args...)
 		return
 	}
-	fmt.Fprintf(v.ui.Out(), format+"\n", args...)
+	fmt.Fprintf(v.out(), format+"\n", args...)
 }
 
 // patches prints, as the result, what is to be done in the source of who keeps
@@ -27,7 +27,7 @@ func (v setupView) patches(plan *gateway.Plan) error {
 		if i > 0 {
 			text = "---\n" + text
 		}
-		fmt.Fprint(v.ui.Out(), text)
+		fmt.Fprint(v.out(), text)
 	}
 	return nil
 }
@@ -38,9 +38,13 @@ func (v setupView) awaits(plan *gateway.Plan) error {
 		return err
 	}
 	v.ui.Note("")
-	v.ui.Note("Nothing is verified yet: the server comes when %s syncs the patch on stdout.", plan.Handed[0].Manager)
+	what, onStdout := "patch", "patch"
+	if v.besideObjects {
+		what, onStdout = "server", "Gateway"
+	}
+	v.ui.Note("Nothing is verified yet: the server comes when %s syncs the %s on stdout.", plan.Handed[0].Manager, onStdout)
 	v.ui.Note("Then:     %s setup --wait", v.name)
-	v.ui.Note("Undo it:  take the patch out of the source again, let it sync, then %s teardown", v.name)
+	v.ui.Note("Undo it:  take the %s out of the source again, let it sync, then %s teardown", what, v.name)
 	return nil
 }
 

@@ -37,6 +37,8 @@ func (v setupView) authority(p *setup.Proposal) {
 	switch {
 	case p.IsNew:
 		v.ui.Note("Make a CA for %s (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), next.Fingerprint())
+	case p.CAIsPrepared():
+		v.ui.Note("Use the CA for %s that a dry run has prepared (SHA-256 %s)", strings.Join(p.Finding.Names.DNS, ", "), next.Fingerprint())
 	case given != nil:
 		v.given(given)
 	default:

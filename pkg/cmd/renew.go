@@ -141,7 +141,7 @@ func (o *renewOptions) run(ctx context.Context) error {
 		}
 	}
 	if o.dryRun == dryRunServer {
-		if err := o.renewal.DryRun(ctx, proposal); err != nil {
+		if _, err := o.renewal.DryRun(ctx, proposal); err != nil {
 			return err
 		}
 	}

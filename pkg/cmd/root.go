@@ -42,6 +42,9 @@ func Run(ctx context.Context, args []string, streams ui.Streams, env Environment
 	if text := errorText(err); text != "" {
 		f.UI.Error(text, fault.HintOf(err))
 	}
+	if printErr := printFailure(ctx, f, verb, err); printErr != nil {
+		f.UI.Error(printErr.Error(), "")
+	}
 	return exitCode(ctx, err)
 }
 

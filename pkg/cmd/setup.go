@@ -46,6 +46,7 @@ type setupOptions struct {
 	stage              bool
 	forgetOldCA        bool
 	export             exportFlags
+	output             string
 	factory            *Factory
 	setup              *setup.Setup
 	parsedNames        ca.Names
@@ -74,10 +75,14 @@ func newSetupCommand(f *Factory) *cobra.Command {
 			# See what would change
 			%[1]s setup --dry-run=server --diff
 
+			# The objects for Git, with nothing changed; the next run makes the same ones
+			%[1]s setup --dry-run=server -o yaml > kftls.yaml
+
 			# Where Argo CD or Flux keeps the Gateway: the patch for Git, then the proof
 			%[1]s setup > kftls.yaml
 			%[1]s setup --wait --timeout 10m`, f.Name),
-		Args: noArguments,
+		Args:        noArguments,
+		Annotations: map[string]string{failsAsObject: ""},
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.redirectGiven = c.Flags().Changed("https-redirect")
 			if err := o.complete(); err != nil {
@@ -87,7 +92,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 				return err
 			}
 			defer o.setup.Dialer.Close()
-			return offerForward(printRoles(o.factory.UI.Out(), o.run(c.Context())))
+			return offerForward(printRoles(o.view().out(), o.run(c.Context())))
 		},
 	}
 	o.targetFlags.add(c)
@@ -108,6 +113,7 @@ func newSetupCommand(f *Factory) *cobra.Command {
 	flags.BoolVar(&o.force, "force", false, "Where another HTTPS server takes the port, swap its certificate for ours (teardown swaps it back); change a Gateway that GitOps or an installer keeps")
 	flags.BoolVar(&o.wait, "wait", false, "Where GitOps or an installer keeps the Gateway, wait until its sync has brought our server, and verify it")
 	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "How long to wait until every gateway pod serves the certificate")
+	flags.StringVarP(&o.output, "output", "o", "", "One of 'yaml' or 'json'. Print ConfigMap, Secret and Gateway as objects, for Git; the Secret with --export-key alone. What people read goes to stderr. Changes the cluster, unless --dry-run is given")
 	flags.BoolVar(&o.rollback, "rollback-on-failure", false, "Take back what was written when it cannot be verified")
 	return c
 }
@@ -117,7 +123,10 @@ func (o *setupOptions) complete() (err error) {
 	if err := o.changeFlags.validate(); err != nil {
 		return err
 	}
-	if err := o.export.validate(); err != nil {
+	if err := validateOutput(o.output, "json", "yaml"); err != nil {
+		return err
+	}
+	if err := o.export.validate(o.output != ""); err != nil {
 		return err
 	}
 	sans, err := ca.ParseNames(listed(o.san))
@@ -238,7 +247,7 @@ func (o *setupOptions) run(ctx context.Context) error {
 	if err != nil {
 		return o.setup.LookRefused(ctx, found, err)
 	}
-	view := setupView{ui: o.factory.UI, name: o.factory.Name}
+	view := o.view()
 	view.found(o.setup, found)
 	proposal, err := o.setup.Propose(found)
 	if err != nil {
@@ -246,7 +255,7 @@ func (o *setupOptions) run(ctx context.Context) error {
 	}
 	if proposal.Trusted {
 		view.trusted(found)
-		return nil
+		return o.printObjects(proposal, nil)
 	}
 	view.plan(proposal)
 	if o.dryRun != dryRunClient {
@@ -259,11 +268,11 @@ func (o *setupOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if o.dryRun != dryRunNone {
-		return o.try(ctx, proposal, view)
-	}
 	if err := o.export.check(proposal); err != nil {
 		return err
+	}
+	if o.dryRun != dryRunNone {
+		return o.try(ctx, proposal, view)
 	}
 	if !proposal.Plan.Empty() {
 		if err := o.ask(ctx, o.factory.UI, "Do this on "+o.setup.Cluster.Server+"?"); err != nil {
@@ -279,25 +288,7 @@ func (o *setupOptions) run(ctx context.Context) error {
 	view.done(result)
 	if err != nil {
 		view.failed(result)
-		return err
+		return withChanged(err, result)
 	}
-	if err := o.export.write(proposal); err != nil {
-		return err
-	}
-	if result.Verdict == nil {
-		return view.awaits(proposal.Plan)
-	}
-	view.next(result)
-	return nil
-}
-
-// try ends a dry run: what would be done is said, nothing is written.
-func (o *setupOptions) try(ctx context.Context, proposal *setup.Proposal, view setupView) error {
-	if o.dryRun == dryRunServer && !proposal.Plan.Empty() {
-		if err := o.setup.DryRun(ctx, proposal); err != nil {
-			return err
-		}
-	}
-	view.tried(proposal.Plan, o.dryRun)
-	return view.patches(proposal.Plan)
+	return withChanged(o.conclude(proposal, result, view), result)
 }

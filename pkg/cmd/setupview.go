@@ -19,6 +19,17 @@ import (
 type setupView struct {
 	ui   *ui.UI
 	name string
+	// besideObjects tells that the result on stdout are objects, so that all that
+	// people read goes to stderr.
+	besideObjects bool
+}
+
+// out is where the result goes that people read.
+func (v setupView) out() io.Writer {
+	if v.besideObjects {
+		return notes{v.ui}
+	}
+	return v.ui.Out()
 }
 
 // found lists what was found, before anything is asked or changed.
@@ -106,7 +117,7 @@ func login(door *gateway.FrontDoor, plain []gateway.Answer) string {
 func (v setupView) trusted(found *setup.Finding) {
 	chain := found.Served[found.Names.Strings()[0]]
 	v.ui.Note("")
-	fmt.Fprintf(v.ui.Out(), "gateway/%s unchanged: it already serves a certificate that this computer trusts (%s, until %s)\n",
+	fmt.Fprintf(v.out(), "gateway/%s unchanged: it already serves a certificate that this computer trusts (%s, until %s)\n",
 		found.Door.Name(), chain[0].Subject, day(chain[0].NotAfter))
 }
 
@@ -117,9 +128,7 @@ func (v setupView) plan(p *setup.Proposal) {
 	if p.DiscardsKey {
 		v.ui.Note("Throw the key of the CA away once its certificate is served: it will sign no other one")
 	}
-	if p.LeafReason != "" {
-		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
-	}
+	v.leaf(p)
 	if unknown := p.Finding.Installed.SecretUnknown; unknown != nil {
 		v.ui.Note("Secret not checked, what is served stands in for it: %v", unknown)
 	}
@@ -141,10 +150,24 @@ func (v setupView) plan(p *setup.Proposal) {
 	}
 }
 
+// leaf says which certificate follows the present one, and why.
+func (v setupView) leaf(p *setup.Proposal) {
+	if p.Outdated() {
+		v.ui.Note("note: what a dry run prepared is not used: it is for other names or flags, for another CA, or near its end")
+	}
+	switch {
+	case p.LeafReason == "":
+	case p.LeafIsPrepared:
+		v.ui.Note("Use the certificate for %s that a dry run has prepared: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
+	default:
+		v.ui.Note("Make a certificate for %s: %s", strings.Join(p.Pair.Names().Strings(), ", "), p.LeafReason)
+	}
+}
+
 func (v setupView) diff(plan *gateway.Plan) error {
 	text, err := plan.Diff()
 	if err == nil {
-		_, err = io.WriteString(v.ui.Out(), text)
+		_, err = io.WriteString(v.out(), text)
 	}
 	return err
 }
@@ -159,7 +182,7 @@ func (v setupView) tried(plan *gateway.Plan, how string) {
 		v.result(plan, "%s %s%s", objectRef(change), kubectlVerb(change.Action), mode)
 	}
 	if plan.Empty() && len(plan.Handed) == 0 {
-		fmt.Fprintf(v.ui.Out(), "unchanged%s\n", mode)
+		fmt.Fprintf(v.out(), "unchanged%s\n", mode)
 	}
 }
 
@@ -170,7 +193,7 @@ func (v setupView) done(result *setup.Result) {
 		v.result(plan, "%s %s", objectRef(write.Change), kubectlVerb(write.Action))
 	}
 	if plan.Empty() && len(plan.Handed) == 0 && !result.Removed {
-		fmt.Fprintf(v.ui.Out(), "gateway/%s unchanged\n", result.Proposal.Finding.Door.Name())
+		fmt.Fprintf(v.out(), "gateway/%s unchanged\n", result.Proposal.Finding.Door.Name())
 	}
 }
 

@@ -108,6 +108,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		return o.try(ctx, plan, view)
 	}
 	if plan.Empty() {
+		if err := o.forgetPrepared(plan); err != nil {
+			return err
+		}
 		why := ": nothing of ours is there"
 		if len(plan.Left) > 0 {
 			why = "" // said above
@@ -131,6 +134,15 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	return err
 }
 
+// forgetPrepared ends a run that found nothing in the cluster.
+func (o *teardownOptions) forgetPrepared(plan *setup.TeardownPlan) error {
+	was, err := o.teardown.ForgetPrepared(plan)
+	if was && err == nil {
+		o.factory.UI.Note("Removed from this computer: the CA and the certificate that a dry run had prepared, with their keys.")
+	}
+	return err
+}
+
 func (o *teardownOptions) try(ctx context.Context, plan *setup.TeardownPlan, view setupView) error {
 	if o.dryRun == dryRunServer {
 		if _, err := o.teardown.Writer.DryRun(ctx, plan.Plan); err != nil {
@@ -146,7 +158,7 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(plan.Authorities) == 0 {
+	if len(plan.Authorities) == 0 && !plan.Prepared {
 		fmt.Fprintln(o.factory.UI.Out(), "unchanged: this computer holds no CA of this cluster")
 		return nil
 	}
@@ -156,6 +168,9 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 			what += " and its key"
 		}
 		o.factory.UI.Note("Remove %s: SHA-256 %s", what, authority.Fingerprint())
+	}
+	if plan.Prepared {
+		o.factory.UI.Note("Remove what a dry run has prepared, with its keys")
 	}
 	if o.dryRun != dryRunNone {
 		return nil
@@ -169,5 +184,12 @@ func (o *teardownOptions) runLocal(ctx context.Context) error {
 		}
 		fmt.Fprintf(o.factory.UI.Out(), "ca/%s removed from this computer\n", authority.Fingerprint())
 	}
+	if !plan.Prepared {
+		return nil
+	}
+	if err := o.teardown.ForgetLocal(plan); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.factory.UI.Out(), "prepared CA and certificate removed from this computer")
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -45,8 +46,9 @@ type Write struct {
 	undo gateway.Change
 }
 
-// DryRun sends the plan's writes with dryRun=All.
-func (s *Setup) DryRun(ctx context.Context, p *Proposal) error {
+// DryRun sends the plan's writes with dryRun=All, and returns the objects as the
+// API server would store them.
+func (s *Setup) DryRun(ctx context.Context, p *Proposal) ([]*unstructured.Unstructured, error) {
 	return s.Progress.dryRun(ctx, s.writer(p), p.Plan)
 }
 
@@ -62,6 +64,14 @@ func (s *Setup) writer(p *Proposal) gateway.Writer {
 // guard the new door, every failure and interruption takes our server out
 // again.
 func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
+	result, err := s.apply(ctx, p)
+	if err != nil {
+		return result, err
+	}
+	return result, s.spendPrepared(p)
+}
+
+func (s *Setup) apply(ctx context.Context, p *Proposal) (*Result, error) {
 	result := &Result{Proposal: p, hadUnproven: s.Home.IsUnproven(s.origin(p.Finding.Door))}
 	_, result.hadServer = p.Finding.Door.OurServer(p.Finding.Spec.SecretName)
 	if err := s.tryAll(ctx, p); err != nil {
@@ -98,7 +108,7 @@ func (s *Setup) tryAll(ctx context.Context, p *Proposal) error {
 	if p.Plan.Empty() {
 		return nil
 	}
-	err := s.DryRun(ctx, p)
+	_, err := s.DryRun(ctx, p)
 	for attempt := 0; fault.ReasonOf(err) == fault.Conflict && attempt < writeAttempts; attempt++ {
 		gateways := slices.IndexFunc(p.Plan.Changes, isOfGateway)
 		if gateways < 0 {
@@ -111,7 +121,7 @@ func (s *Setup) tryAll(ctx context.Context, p *Proposal) error {
 		if slices.Equal(before, versions(p.Plan.Changes)) {
 			return err // no Gateway was changed: the conflict is about Secret or ConfigMap
 		}
-		err = s.DryRun(ctx, p)
+		_, err = s.DryRun(ctx, p)
 	}
 	return err
 }

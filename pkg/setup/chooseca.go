@@ -41,6 +41,9 @@ func (s *Setup) canSign(authority *ca.Authority, found *Finding) bool {
 }
 
 func (s *Setup) makeAuthority(p *Proposal) (err error) {
+	if s.usePreparedAuthority(p) {
+		return nil
+	}
 	p.IsNew = true
 	asked := s.Options.Authority
 	asked.Permit, asked.KeyAlgorithm, asked.Now = p.Finding.Names, s.Options.KeyAlgorithm, s.now()
@@ -76,7 +79,7 @@ func (s *Setup) knownInForce(p *Proposal) error {
 		return err
 	}
 	p.Authority = published
-	kept, err := s.Home.Authority(published.Fingerprint())
+	kept, err := s.kept(p.Finding, published.Fingerprint())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		p.IsForeign = true

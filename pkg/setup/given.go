@@ -51,7 +51,7 @@ func (s *Setup) useGivenInForce(p *Proposal, published *ca.Authority) error {
 func (f *Finding) isStillborn() bool {
 	installed := f.Installed
 	if installed.ConfigMap == nil || installed.Holder().Key != gateway.KeyDiscarded ||
-		installed.Secret != nil || installed.SecretUnknown != nil {
+		installed.Secret != nil || installed.SecretUnknown != nil || f.preparedIsInForce() && f.prepared.Leaf != nil {
 		return false
 	}
 	chain := f.servedChain()
@@ -64,7 +64,7 @@ func (s *Setup) keyState(p *Proposal) string {
 	switch {
 	case p.Given != nil && isNew:
 		return gateway.KeyGiven
-	case p.Given == nil && s.Options.DiscardKey && p.Authority.Key != nil:
+	case p.Given == nil && s.Options.DiscardKey && (p.Authority.Key != nil || isNew && p.Finding.hasPrepared(p.Authority.Fingerprint())):
 		return gateway.KeyDiscarded
 	}
 	return ""

@@ -55,7 +55,8 @@ func (f *Finding) keepNames() {
 }
 
 // present is the certificate of ours that is there: the Secret's, or, where that
-// cannot be read, what is served by our CA. It is nil where there is none.
+// cannot be read, what is served by our CA; else the prepared one, once its CA is
+// in force. It is nil where there is none.
 func (f *Finding) present() *ca.Leaf {
 	if f.Installed.RequireOurs() != nil {
 		return nil
@@ -65,6 +66,9 @@ func (f *Finding) present() *ca.Leaf {
 	}
 	if chain := f.servedChain(); chain != nil && f.IsOurs(chain) {
 		return &ca.Leaf{Certificate: chain[0], Issuers: chain[1:]}
+	}
+	if f.preparedIsInForce() {
+		return f.prepared.Leaf
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func (s *Setup) announcedAuthority(found *Finding) (*ca.Authority, *Given, error
 	if fingerprint == "" {
 		return nil, nil, nil
 	}
-	next, err := s.Home.Authority(fingerprint)
+	next, err := s.kept(found, fingerprint)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}

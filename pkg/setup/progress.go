@@ -13,12 +13,13 @@ import (
 // it returns, when it ends.
 type Progress func(step string) (end func(detail string, err error))
 
-// dryRun tries all writes of a plan, as a step.
-func (progress Progress) dryRun(ctx context.Context, writer gateway.Writer, plan *gateway.Plan) error {
+// dryRun tries all writes of a plan, as a step, and returns the objects as they
+// would be stored.
+func (progress Progress) dryRun(ctx context.Context, writer gateway.Writer, plan *gateway.Plan) ([]*unstructured.Unstructured, error) {
 	end := progress("Try the changes (server dry run)")
-	_, err := writer.DryRun(ctx, plan)
+	objects, err := writer.DryRun(ctx, plan)
 	end("", err)
-	return err
+	return objects, err
 }
 
 // apply makes one write, as a step, and returns the object as it was stored.

@@ -30,8 +30,10 @@ type Proposal struct {
 	Leaf string
 	// Pair is that certificate with its key, nil where the Secret may not be read.
 	Pair *ca.Leaf
-	// LeafReason is why a new leaf was made, "" when the old one stays.
-	LeafReason string
+	// LeafReason is why another leaf is needed, "" when the old one stays.
+	// LeafIsPrepared tells that a dry run has made that one before.
+	LeafReason     string
+	LeafIsPrepared bool
 	// Plan are the writes.
 	Plan *gateway.Plan
 	// Computer is this computer's id, a part of the field manager.
@@ -130,6 +132,12 @@ func (s *Setup) chooseLeaf(p *Proposal) (*ca.Leaf, error) {
 	if p.LeafReason == "" {
 		p.Leaf, p.Pair = current.Fingerprint(), current
 		return nil, nil
+	}
+	want := s.demand(wanted)
+	want.KeyAlgorithm = algorithm
+	if leaf := s.preparedLeafFor(found, p.Authority, want); leaf != nil {
+		p.Leaf, p.Pair, p.LeafIsPrepared = leaf.Fingerprint(), leaf, true
+		return leaf, nil
 	}
 	if err := s.fetchKey(p); err != nil {
 		return nil, err

@@ -170,4 +170,4 @@ func missingOf(ctx context.Context, c *cluster.Cluster, needed []cluster.Right) 
 	return missing, err
 }
 
-const lackHint = "let an admin of the cluster apply the Roles that are printed on stdout: kubectl apply -f FILE"
+const lackHint = "let an admin of the cluster apply the Roles that are printed: kubectl apply -f FILE"

@@ -99,6 +99,9 @@ type Finding struct {
 	Plain []gateway.Answer
 	// Skew is how far the API server's clock is ahead.
 	Skew time.Duration
+
+	// prepared is what a dry run made for this front door, nil when that is nothing.
+	prepared *state.Prepared
 }
 
 // Look reads everything that decides, over the API and on the wire. It is
@@ -112,6 +115,9 @@ func (s *Setup) Look(ctx context.Context) (*Finding, error) {
 	}
 	end(door.Name(), nil)
 	found := &Finding{Door: door, Spec: s.Options.Spec.Resolve(door)}
+	if found.prepared, err = s.Home.Prepared(s.origin(door)); err != nil {
+		return nil, err
+	}
 	if found.Skew, _ = s.Cluster.ClockOffset(); found.Skew.Abs() > SkewLimit {
 		return nil, fault.New(fault.ClockSkew, "set this computer's clock, then check: date; timedatectl",
 			"the clocks of this computer and of the API server differ by %s: certificates made here would not be valid there", found.Skew.Round(time.Second))

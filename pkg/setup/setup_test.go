@@ -554,7 +554,7 @@ func TestDryRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.DryRun(t.Context(), proposal); err != nil || len(s.api.Writes()) != 0 || s.servers() != shipped {
+		if _, err := s.DryRun(t.Context(), proposal); err != nil || len(s.api.Writes()) != 0 || s.servers() != shipped {
 			t.Errorf("%v, writes %v, servers %s", err, s.api.Writes(), s.servers())
 		}
 		if kept, err := s.Home.AuthoritiesFor(s.origin(proposal.Finding.Door)); err != nil || len(kept) != 0 {

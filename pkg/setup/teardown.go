@@ -80,7 +80,7 @@ func (t *Teardown) RequireOwn(p *TeardownPlan) error {
 // were made, also beside an error: a second run takes back the rest.
 func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.Change, err error) {
 	for range writeAttempts {
-		if err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
+		if _, err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
 			var more []gateway.Change
 			more, err = t.write(ctx, p)
 			done = append(done, more...)
@@ -98,6 +98,9 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 		*p = *again
 	}
 	if err != nil {
+		return done, err
+	}
+	if _, err := t.ForgetPrepared(p); err != nil {
 		return done, err
 	}
 	return done, t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -14,6 +15,10 @@ import (
 // LocalPlan is what teardown --local would remove from this computer.
 type LocalPlan struct {
 	Authorities []*ca.Authority
+	// Prepared tells that a dry run has prepared a CA or a certificate.
+	Prepared bool
+
+	origin state.Origin
 }
 
 // ProposeLocal finds the authorities that this computer made for the cluster.
@@ -29,18 +34,31 @@ func (t *Teardown) ProposeLocal(ctx context.Context, force bool) (*LocalPlan, er
 		return nil, fault.New(fault.LocalState, "kubectl kftls teardown --local --force",
 			"the cluster cannot be asked whether it serves this CA: %w", err)
 	}
-	kept, err := t.Home.AuthoritiesFor(state.Origin{Server: t.Cluster.Server, Gateway: name.String()})
-	if err != nil {
+	p := &LocalPlan{origin: state.Origin{Server: t.Cluster.Server, Gateway: name.String()}}
+	if p.Authorities, err = t.Home.AuthoritiesFor(p.origin); err != nil {
 		return nil, err
 	}
-	for _, authority := range kept {
+	p.Prepared = t.Home.HasPrepared(p.origin)
+	for _, authority := range slices.Concat(p.Authorities, t.preparedAuthority(p.origin)) {
 		if authority.Fingerprint() == inForce && !force {
 			return nil, fault.New(fault.LocalState, "take it back in the cluster first: kubectl kftls teardown; or lose its key: kubectl kftls teardown --local --force",
 				"the cluster serves a certificate of this CA: without its key, it could not be renewed")
 		}
 	}
-	return &LocalPlan{Authorities: kept}, nil
+	return p, nil
 }
+
+// preparedAuthority is a CA that a dry run has prepared; none where it cannot be
+// read, since then it is of no use either.
+func (t *Teardown) preparedAuthority(o state.Origin) []*ca.Authority {
+	if prepared, err := t.Home.Prepared(o); err == nil && prepared != nil && prepared.Authority != nil {
+		return []*ca.Authority{prepared.Authority}
+	}
+	return nil
+}
+
+// ForgetLocal removes what a dry run has prepared.
+func (t *Teardown) ForgetLocal(p *LocalPlan) error { return t.Home.ForgetPrepared(p.origin) }
 
 // inForce asks the cluster for the fingerprint of its CA, "" when it has none.
 // It corrects the Gateway's name where that was found under another one.

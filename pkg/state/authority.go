@@ -46,7 +46,7 @@ type origins struct {
 // further origin.
 func (h *Home) SaveAuthority(a *ca.Authority, o Origin) (dir string, err error) {
 	dir = h.authorityDir(a.Fingerprint())
-	h.sweep()
+	h.sweep("ca")
 	if !exists(dir) {
 		err = h.create(dir, a, o)
 	}
@@ -225,17 +225,18 @@ func discard(dir string) error {
 // abandoned is how old a half-written folder must be to be no longer at work.
 const abandoned = time.Hour
 
-// sweep removes what a killed process left half-written or half-removed. It
-// may hold a key, but nothing refers to it. What cannot be removed stays for
-// the next time.
-func (h *Home) sweep() {
-	entries, _ := os.ReadDir(filepath.Join(h.dir, "ca"))
+// sweep removes what a killed process left half-written or half-removed in a
+// folder. It may hold a key, but nothing refers to it. What cannot be removed
+// stays for the next time.
+func (h *Home) sweep(folder string) {
+	dir := filepath.Join(h.dir, folder)
+	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		info, err := entry.Info()
 		if err != nil || !strings.HasPrefix(entry.Name(), ".") || h.now().Sub(info.ModTime()) < abandoned {
 			continue
 		}
-		_ = os.RemoveAll(h.authorityDir(entry.Name()))
+		_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
 	}
 }
 
