@@ -194,11 +194,15 @@ func TestObserve(t *testing.T) {
 		"a session that Dex must renew":     {[]change{given([]string{"authservice_session"}, answer(302, "", "", "Location", "/dex/auth?client_id=x"))}, "a login is wanted / the session is not accepted!"},
 		"a session whose token has expired": {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(401, "text/plain", "Jwt is expired"))}, "a login is wanted / 401 Jwt …!"},
 		"a session that is too large":       {[]change{given([]string{"oauth2_proxy_kubeflow"}, tooLarge)}, "a login is wanted / headers are too large!"},
-		"a session and no auth proxy":       {[]change{given([]string{"oauth2_proxy_kubeflow"}, emptyDenied)}, "a login is wanted / 403 with an empty body!"},
-		"a session that is denied":          {[]change{given([]string{"oauth2_proxy_kubeflow"}, rbacDenied)}, "a login is wanted / the session's user is denied!"},
-		"a session and no pipelines":        {[]change{given([]string{"oauth2_proxy_kubeflow"}, upstream)}, "a login is wanted / the pipelines API does not answer!"},
-		"a session and a page":              {[]change{given([]string{"oauth2_proxy_kubeflow"}, dashboard)}, "a login is wanted / the pipelines API answers something else!"},
-		"a session that gets no answer":     {[]change{given([]string{"oauth2_proxy_kubeflow"}, &Answer{Err: errReset})}, "a login is wanted"},
+		"no auth proxy at the dashboard": {[]change{given([]string{"oauth2_proxy_kubeflow"}, answer(200, "application/json", pipelinesHealth)), func(f *Facts) {
+			front := *emptyDenied
+			front.Path, f.Session.Front = frontPath, &front
+		}}, "a login is wanted / 403 with an empty body!"},
+		"a session and no auth proxy":   {[]change{given([]string{"oauth2_proxy_kubeflow"}, emptyDenied)}, "a login is wanted / 403 with an empty body!"},
+		"a session that is denied":      {[]change{given([]string{"oauth2_proxy_kubeflow"}, rbacDenied)}, "a login is wanted / the session's user is denied!"},
+		"a session and no pipelines":    {[]change{given([]string{"oauth2_proxy_kubeflow"}, upstream)}, "a login is wanted / the pipelines API does not answer!"},
+		"a session and a page":          {[]change{given([]string{"oauth2_proxy_kubeflow"}, dashboard)}, "a login is wanted / the pipelines API answers something else!"},
+		"a session that gets no answer": {[]change{given([]string{"oauth2_proxy_kubeflow"}, &Answer{Err: errReset})}, "a login is wanted"},
 	} {
 		f := healthy(tc.with...)
 		var got []string

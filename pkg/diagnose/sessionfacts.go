@@ -131,6 +131,8 @@ func pipelinesMeaning(health *Answer) Symptom {
 // dashboard's; which one need not be known.
 func dashboardMeaning(front *Answer) Symptom {
 	switch {
+	case front.Wall == session.Denied && len(front.Body) == 0: // before anybody asked the dashboard
+		return NoAuthorizer
 	case front.Status >= 502 && front.Status <= 504:
 		return DashboardDown
 	case front.Status >= 400:

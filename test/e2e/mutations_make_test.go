@@ -11,6 +11,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/kftls/kubectl-kftls/test/faults"
@@ -93,6 +94,7 @@ func (s *scene) mutateObject(ctx context.Context, r *rand.Rand, m *mutated) {
 		s.check(err)
 		object.SetResourceVersion(now.GetResourceVersion())
 		object.SetUID(now.GetUID())
+		keepRollout(object, now)
 		taken, err := all.Update(ctx, object, metav1.UpdateOptions{})
 		if err != nil {
 			s.t.Logf("refused: %s %s: %.200v", m.target, what, err)
@@ -103,6 +105,15 @@ func (s *scene) mutateObject(ctx context.Context, r *rand.Rand, m *mutated) {
 		}
 	}
 	s.inForce(ctx, r, m)
+}
+
+// keepRollout leaves the time of a Deployment's last roll-out as it is: without it
+// the pods would be made anew, and with them Dex's keys.
+func keepRollout(object, now *unstructured.Unstructured) {
+	path := []string{"spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"}
+	if at, there, _ := unstructured.NestedString(now.Object, path...); there {
+		_ = unstructured.SetNestedField(object.Object, at, path...) // where the template was changed to something else, there is no roll-out to keep
+	}
 }
 
 // aimAt chooses an object, each kind of change as often as another one however
