@@ -70,6 +70,20 @@ test-testbed: testbed ## the testbed itself: faults, reset, roll-outs, two side 
 bench: build testbed ## side by side with the way by hand, and with kubectl
 	go run -buildvcs=false ./bench
 
+.PHONY: docs
+docs: ## what is written from the code: docs/reference, the man page, docs/findings, the help pages of the tests
+	go run -buildvcs=false ./scripts/reference
+	go test ./pkg/diagnose -run Page -update
+	go test ./pkg/cmd -run TestHelp -update
+
+.PHONY: release-snapshot
+release-snapshot: ## a release of the last commit into dist/, published nowhere
+	@scripts/release.sh snapshot
+
+.PHONY: release-check
+release-check: ## make it twice in two folders, compare, install it with krew on every platform
+	@$(CHECK) release
+
 .PHONY: tools
 tools: ## what the checks need and Go can build, into the user's cache folder
 	@scripts/tools.sh

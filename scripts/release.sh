@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Makes a release with goreleaser, and fills krew's manifest from it:
+#
+#   scripts/release.sh snapshot     into dist/, of the last commit, published nowhere
+#   scripts/release.sh notes TAG    print what CHANGELOG.md says of a version
+#   scripts/release.sh publish TAG  the real one; the release workflow calls it
+#
+# A snapshot leaves out, by goreleaser's own switches, what needs the outside:
+# publishing and signing, and the SBOMs where syft is not on the PATH.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# notes prints the section of a version: "## [0.1.0]" up to the next one.
+notes() {
+	local section
+	section=$(awk -v head="## [${1#v}]" '
+		index($0, "## ") == 1 { inside = index($0, head) == 1; next }
+		/^\[[^]]+\]: / { next }
+		inside' CHANGELOG.md)
+	if [[ -z ${section//[[:space:]]/} ]]; then
+		echo "CHANGELOG.md has no section ## [${1#v}]" >&2
+		return 1
+	fi
+	printf '%s\n' "$section"
+}
+
+goreleaser() {
+	local folder
+	folder=$(scripts/tools.sh release)
+	"$folder/goreleaser" "$@"
+}
+
+case ${1:-} in
+snapshot)
+	skip=publish,announce,sign
+	if ! command -v syft >/dev/null; then
+		echo "NOT RUN SBOMs: syft is not on the PATH"
+		skip+=,sbom
+	fi
+	goreleaser release --snapshot --clean --skip="$skip"
+	go run -buildvcs=false ./scripts/krew dist
+	;;
+notes)
+	notes "${2:?a tag}"
+	;;
+publish)
+	mkdir -p bin
+	notes "${2:?a tag}" >bin/release-notes.md
+	goreleaser release --clean --release-notes bin/release-notes.md
+	go run -buildvcs=false ./scripts/krew dist
+	;;
+*)
+	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac
