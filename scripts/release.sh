@@ -37,6 +37,9 @@ snapshot)
 		echo "NOT RUN SBOMs: syft is not on the PATH"
 		skip+=,sbom
 	fi
+	if [[ -z $(git remote) ]]; then # goreleaser takes the commit from no repository without one
+		export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/kftls/kubectl-kftls
+	fi
 	goreleaser release --snapshot --clean --skip="$skip"
 	go run -buildvcs=false ./scripts/krew dist
 	;;
