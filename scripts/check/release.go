@@ -75,12 +75,8 @@ func krewArchives(dist string) ([]krewArchive, error) {
 // on that platform; the sum is the manifest's.
 func installWithKrew(ctx context.Context, r *recorder, krew, manifest string, archive krewArchive) {
 	title := "krew installs on " + archive.system + "/" + archive.arch
-	root, err := os.MkdirTemp("", "krew")
-	if err != nil {
-		r.fail(title, err.Error())
-		return
-	}
-	defer os.RemoveAll(root)
+	root, remove := emptyFolder(r, title)
+	defer remove()
 	c := in(".", krew, "install", "--manifest", manifest, "--archive", archive.path)
 	c.env = []string{"KREW_ROOT=" + root, "KREW_OS=" + archive.system, "KREW_ARCH=" + archive.arch, "HOME=" + root}
 	r.command(ctx, title, c)
@@ -88,6 +84,16 @@ func installWithKrew(ctx context.Context, r *recorder, krew, manifest string, ar
 	if err != nil || len(licences) != 1 {
 		r.fail(title+": with its LICENSE", fmt.Sprintf("found %q, %v", licences, err))
 	}
+}
+
+// emptyFolder is a temporary one, and what removes it. Where there can be none,
+// what is done in it fails by itself.
+func emptyFolder(r *recorder, title string) (folder string, remove func()) {
+	folder, err := os.MkdirTemp("", "release")
+	if err != nil {
+		r.fail(title, err.Error())
+	}
+	return folder, func() { _ = os.RemoveAll(folder) } // what is left lies among the temporary files
 }
 
 // offer makes a program be found under another path.
@@ -110,12 +116,8 @@ func debianPackage(ctx context.Context, r *recorder) {
 		r.fail(title, fmt.Sprintf("packages: %q, %v", packages, err))
 		return
 	}
-	root, err := os.MkdirTemp("", "deb")
-	if err != nil {
-		r.fail(title, err.Error())
-		return
-	}
-	defer os.RemoveAll(root)
+	root, remove := emptyFolder(r, title)
+	defer remove()
 	r.command(ctx, "unpack the Debian package", in(".", "dpkg-deb", "-x", packages[0], root))
 	var lacking []string
 	for _, name := range []string{
@@ -141,12 +143,8 @@ func debianPackage(ctx context.Context, r *recorder) {
 // two surroundings, and compares what users would get.
 func reproducible(ctx context.Context, r *recorder) {
 	const title = "two releases of one commit have the same bytes"
-	folder, err := os.MkdirTemp("", "release")
-	if err != nil {
-		r.fail(title, err.Error())
-		return
-	}
-	defer os.RemoveAll(folder)
+	folder, remove := emptyFolder(r, title)
+	defer remove()
 	var sums [2][]byte
 	for i, clone := range []struct {
 		path string
@@ -159,10 +157,12 @@ func reproducible(ctx context.Context, r *recorder) {
 		c := in(clone.path, "sh", "-c", fmt.Sprintf("umask %03o; exec make release-snapshot", []int{0o022, 0o077}[i]))
 		c.env = clone.env
 		r.command(ctx, "make a release in "+filepath.Base(clone.path), c)
-		if sums[i], err = os.ReadFile(filepath.Join(clone.path, "dist", "checksums.txt")); err != nil {
+		text, err := os.ReadFile(filepath.Join(clone.path, "dist", "checksums.txt"))
+		if err != nil {
 			r.fail(title, err.Error())
 			return
 		}
+		sums[i] = text
 	}
 	if !bytes.Equal(sums[0], sums[1]) {
 		r.fail(title, fmt.Sprintf("the sums are\n%s\nand\n%s", sums[0], sums[1]))

@@ -39,7 +39,7 @@ func listed(archive string) ([]string, error) {
 
 func TestTheFilledTemplateKeepsAllRules(t *testing.T) {
 	text, _ := filled(t)
-	if err := check(manifestName, []byte(text), listed); err != nil {
+	if err := check([]byte(text), listed); err != nil {
 		t.Errorf("%v in\n%s", err, text)
 	}
 	if strings.HasPrefix(text, "\n") || strings.Contains(text, "{{") {
@@ -112,17 +112,17 @@ func TestEachRuleIsMissedWhenItIsBroken(t *testing.T) {
 			t.Errorf("the manifest lacks %q", broken.from)
 			continue
 		}
-		err := check(manifestName, []byte(strings.Replace(text, broken.from, broken.to, 1)), listed)
+		err := check([]byte(strings.Replace(text, broken.from, broken.to, 1)), listed)
 		if err == nil || !strings.Contains(err.Error(), broken.says) {
 			t.Errorf("%q for %q: want %q, got %v", broken.to, broken.from, broken.says, err)
 		}
 	}
 	lacking := func(string) ([]string, error) { return []string{"kubectl-kftls", "kubectl-kftls.exe"}, nil }
-	if err := check(manifestName, []byte(text), lacking); err == nil || !strings.Contains(err.Error(), `"LICENSE" is not in the archive`) {
+	if err := check([]byte(text), lacking); err == nil || !strings.Contains(err.Error(), `"LICENSE" is not in the archive`) {
 		t.Errorf("without LICENSE: %v", err)
 	}
 	end := strings.LastIndex(text, "    - selector:")
-	if err := check(manifestName, []byte(text[:end]), listed); err == nil || !strings.Contains(err.Error(), "there are 5 platforms") {
+	if err := check([]byte(text[:end]), listed); err == nil || !strings.Contains(err.Error(), "there are 5 platforms") {
 		t.Errorf("five platforms: %v", err)
 	}
 }

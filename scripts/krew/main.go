@@ -42,7 +42,7 @@ func run(args []string) error {
 	if err != nil {
 		return fmt.Errorf("fill plugin.yaml: %w", err)
 	}
-	if err := check(manifestName, text, func(name string) ([]string, error) {
+	if err := check(text, func(name string) ([]string, error) {
 		return listArchive(filepath.Join(dist, name))
 	}); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // (https://pkg.go.dev/sigs.k8s.io/krew/cmd/validate-krew-manifest) and those by
 // which its index is reviewed (https://krew.sigs.k8s.io/docs/developer-guide/).
 // list names the files in an archive. All that is wrong is told at once.
-func check(fileName string, text []byte, list func(archive string) ([]string, error)) error {
+func check(text []byte, list func(archive string) ([]string, error)) error {
 	m, err := readManifest(text)
 	if err != nil {
 		return fmt.Errorf("read the manifest: %w", err)
@@ -24,7 +24,7 @@ func check(fileName string, text []byte, list func(archive string) ([]string, er
 			wrong = append(wrong, fmt.Errorf("the manifest breaks a rule: "+form, values...))
 		}
 	}
-	checkIdentity(m, fileName, rule)
+	checkIdentity(m, rule)
 	checkTexts(m, rule)
 	checkPlatforms(m, list, rule)
 	return errors.Join(wrong...)
@@ -42,11 +42,11 @@ var (
 	sum = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-func checkIdentity(m manifest, fileName string, rule ruling) {
+func checkIdentity(m manifest, rule ruling) {
 	rule(m.APIVersion == "krew.googlecontainertools.github.com/v1alpha2", "apiVersion is %q", m.APIVersion)
 	rule(m.Kind == "Plugin", "kind is %q", m.Kind)
 	rule(kebab.MatchString(m.Metadata.Name), "the name %q is not lower case with hyphens", m.Metadata.Name)
-	rule(m.Metadata.Name+".yaml" == fileName, "the plugin %q lies in the file %s", m.Metadata.Name, fileName)
+	rule(m.Metadata.Name+".yaml" == manifestName, "the plugin %q lies in the file %s", m.Metadata.Name, manifestName)
 	rule(semver.MatchString(m.Spec.Version), "version %q is not a semantic one with a v before it", m.Spec.Version)
 	rule(strings.HasPrefix(m.Spec.Homepage, "https://"), "homepage is %q", m.Spec.Homepage)
 }
