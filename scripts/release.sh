@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Makes a release with goreleaser, and fills krew's manifest from it:
 #
-#   scripts/release.sh snapshot     into dist/, of the last commit, published nowhere
-#   scripts/release.sh notes TAG    print what CHANGELOG.md says of a version
-#   scripts/release.sh publish TAG  the real one; the release workflow calls it
+#   scripts/release.sh snapshot [nosbom]   into dist/, of the last commit, published nowhere
+#   scripts/release.sh notes TAG           print what CHANGELOG.md says of a version
+#   scripts/release.sh publish TAG         the real one; the release workflow calls it
 #
 # A snapshot leaves out, by goreleaser's own switches, what needs the outside:
-# publishing and signing, and the SBOMs where syft is not on the PATH.
+# publishing and signing. With nosbom it leaves the SBOMs out, too, whose syft
+# takes minutes to build the first time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,10 +34,15 @@ goreleaser() {
 case ${1:-} in
 snapshot)
 	skip=publish,announce,sign
-	if ! command -v syft >/dev/null; then
-		echo "NOT RUN SBOMs: syft is not on the PATH"
+	case ${2:-} in
+	nosbom)
 		skip+=,sbom
-	fi
+		;;
+	*)
+		PATH=$(scripts/tools.sh sbom):$PATH
+		export PATH SYFT_CHECK_FOR_APP_UPDATE=false
+		;;
+	esac
 	if [[ -z $(git remote) ]]; then # goreleaser takes the commit from no repository without one
 		export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/kftls/kubectl-kftls
 	fi
@@ -53,7 +59,7 @@ publish)
 	go run -buildvcs=false ./scripts/krew dist
 	;;
 *)
-	sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac

@@ -8,7 +8,8 @@ goreleaser=v2.15.2
 freeze=v0.2.2
 actionlint=v1.7.12
 krew=v0.4.3 # the newest that is served as a module
-goreleaser_go=go1.27.1 # newer than the project's; a toolchain comes through the module proxy
+syft=v1.57.0
+newer_go=go1.27.1 # than the project's, for goreleaser and syft; a toolchain comes through the module proxy
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kftls/tools
 
@@ -35,13 +36,16 @@ krew)
 	build krew "$krew" sigs.k8s.io/krew/cmd/krew
 	;;
 release)
-	GOTOOLCHAIN=$goreleaser_go build goreleaser "$goreleaser" github.com/goreleaser/goreleaser/v2
+	GOTOOLCHAIN=$newer_go build goreleaser "$goreleaser" github.com/goreleaser/goreleaser/v2
+	;;
+sbom)
+	GOTOOLCHAIN=$newer_go build syft "$syft" github.com/anchore/syft/cmd/syft
 	;;
 picture)
 	build freeze "$freeze" github.com/charmbracelet/freeze
 	;;
 *)
-	echo "usage: $0 [lint|workflows|krew|release|picture]" >&2
+	echo "usage: $0 [lint|workflows|krew|release|sbom|picture]" >&2
 	exit 2
 	;;
 esac

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +19,7 @@ func snapshot(ctx context.Context, r *recorder) {
 		return
 	}
 	r.command(ctx, "check .goreleaser.yaml", in(".", goreleaser, "check"))
-	r.command(ctx, "make a snapshot of the release", in(".", "make", "release-snapshot"))
+	r.command(ctx, "make a snapshot of the release", in(".", filepath.Join("scripts", "release.sh"), "snapshot", "nosbom"))
 	manifest := filepath.Join("dist", "kftls.yaml")
 	validator := tool(ctx, "krew", "validate-krew-manifest")
 	krew := tool(ctx, "krew", "krew")
@@ -140,33 +140,48 @@ func debianPackage(ctx context.Context, r *recorder) {
 }
 
 // reproducible makes the release of the last commit twice, in two folders and
-// two surroundings, and compares what users would get.
+// two surroundings, and compares what users would get. The SBOMs stay out of it:
+// they hold times, and only the first release has them.
 func reproducible(ctx context.Context, r *recorder) {
 	const title = "two releases of one commit have the same bytes"
 	folder, remove := emptyFolder(r, title)
 	defer remove()
-	var sums [2][]byte
-	for i, clone := range []struct {
-		path string
-		env  []string
-	}{
-		{filepath.Join(folder, "one"), []string{"TZ=UTC"}},
-		{filepath.Join(folder, "in", "another", "place"), []string{"TZ=Asia/Kolkata", "LANG=C", "USER=somebody", "HOSTNAME=elsewhere"}},
-	} {
-		r.command(ctx, "clone into "+filepath.Base(clone.path), in(".", "git", "clone", "--quiet", "--no-hardlinks", ".", clone.path))
-		c := in(clone.path, "sh", "-c", fmt.Sprintf("umask %03o; exec make release-snapshot", []int{0o022, 0o077}[i]))
-		c.env = clone.env
-		r.command(ctx, "make a release in "+filepath.Base(clone.path), c)
-		text, err := os.ReadFile(filepath.Join(clone.path, "dist", "checksums.txt"))
-		if err != nil {
-			r.fail(title, err.Error())
-			return
-		}
-		sums[i] = text
-	}
-	if !bytes.Equal(sums[0], sums[1]) {
-		r.fail(title, fmt.Sprintf("the sums are\n%s\nand\n%s", sums[0], sums[1]))
+	first, second := filepath.Join(folder, "one"), filepath.Join(folder, "in", "another", "place")
+	release(ctx, r, first, "umask 022; exec make release-snapshot", "TZ=UTC")
+	release(ctx, r, second, "umask 077; exec scripts/release.sh snapshot nosbom", "TZ=Asia/Kolkata", "LANG=C", "USER=somebody")
+	archives, err := krewArchives(filepath.Join(first, "dist"))
+	if err != nil || len(archives) != 6 {
+		r.fail(title, fmt.Sprintf("there are %d archives, %v", len(archives), err))
 		return
 	}
-	r.pass(fmt.Sprintf("%s: %d files", title, bytes.Count(sums[0], []byte("\n"))))
+	for _, archive := range archives {
+		if info, err := os.Stat(archive.path + ".sbom.json"); err != nil || info.Size() == 0 {
+			r.fail("the archive for "+archive.system+"/"+archive.arch+" has an SBOM", fmt.Sprint(err))
+		}
+	}
+	one, another := sums(r, first), sums(r, second)
+	if len(one) == 0 || !slices.Equal(one, another) {
+		r.fail(title, fmt.Sprintf("the sums are\n%s\nand\n%s", strings.Join(one, ""), strings.Join(another, "")))
+		return
+	}
+	r.pass(fmt.Sprintf("%s: %d files", title, len(one)))
+}
+
+// release clones this repository and makes the release of its last commit there.
+func release(ctx context.Context, r *recorder, folder, script string, env ...string) {
+	r.command(ctx, "clone into "+filepath.Base(folder), in(".", "git", "clone", "--quiet", "--no-hardlinks", ".", folder))
+	c := in(folder, "sh", "-c", script)
+	c.env = env
+	r.command(ctx, "make a release in "+filepath.Base(folder), c)
+}
+
+// sums are the lines of checksums.txt, without those of SBOMs.
+func sums(r *recorder, folder string) []string {
+	text, err := os.ReadFile(filepath.Join(folder, "dist", "checksums.txt"))
+	if err != nil {
+		r.fail("read the sums of "+filepath.Base(folder), err.Error())
+	}
+	return slices.DeleteFunc(slices.Collect(strings.Lines(string(text))), func(line string) bool {
+		return strings.HasSuffix(line, ".sbom.json\n")
+	})
 }
