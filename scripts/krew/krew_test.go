@@ -32,9 +32,9 @@ func filled(t *testing.T) (text string, archives []string) {
 
 func listed(archive string) ([]string, error) {
 	if strings.HasSuffix(archive, ".zip") {
-		return []string{"LICENSE", "kubectl-kftls.exe"}, nil
+		return []string{"LICENSE", "README.md", "kubectl_complete-kftls.cmd", "kubectl-kftls.exe"}, nil
 	}
-	return []string{"LICENSE", "kubectl-kftls"}, nil
+	return []string{"LICENSE", "README.md", "kubectl_complete-kftls", "kubectl-kftls"}, nil
 }
 
 func TestTheFilledTemplateKeepsAllRules(t *testing.T) {
@@ -118,8 +118,10 @@ func TestEachRuleIsMissedWhenItIsBroken(t *testing.T) {
 		}
 	}
 	lacking := func(string) ([]string, error) { return []string{"kubectl-kftls", "kubectl-kftls.exe"}, nil }
-	if err := check([]byte(text), lacking); err == nil || !strings.Contains(err.Error(), `"LICENSE" is not in the archive`) {
-		t.Errorf("without LICENSE: %v", err)
+	for _, says := range []string{`"LICENSE" is not in the archive`, "lacks README.md", "lacks kubectl_complete-kftls.cmd"} {
+		if err := check([]byte(text), lacking); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("with the programs alone: want %q, got %v", says, err)
+		}
 	}
 	end := strings.LastIndex(text, "    - selector:")
 	if err := check([]byte(text[:end]), listed); err == nil || !strings.Contains(err.Error(), "there are 5 platforms") {

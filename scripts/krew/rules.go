@@ -100,13 +100,16 @@ func checkPlatforms(m manifest, list func(string) ([]string, error), rule ruling
 }
 
 func checkFiles(p platform, at string, list func(string) ([]string, error), rule ruling) {
-	want := "kubectl-kftls"
+	want, shim := "kubectl-kftls", "kubectl_complete-kftls"
 	if p.Selector.MatchLabels["os"] == "windows" {
-		want += ".exe"
+		want, shim = want+".exe", shim+".cmd"
 	}
 	rule(p.Bin == want, "%s: the program is %q, not %q", at, p.Bin, want)
 	there, err := list(path.Base(p.URI))
 	rule(err == nil, "%s: %v", at, err)
+	for _, name := range []string{"LICENSE", "README.md", shim} { // not all of it is krew's to install
+		rule(slices.Contains(there, name), "%s: the archive lacks %s", at, name)
+	}
 	var installed []string
 	for _, file := range p.Files {
 		rule(file.To == ".", "%s: %s goes to %q", at, file.From, file.To)
