@@ -148,14 +148,14 @@ func reproducible(ctx context.Context, r *recorder) {
 	folder, remove := emptyFolder(r, title)
 	defer remove()
 	first, second := filepath.Join(folder, "one"), filepath.Join(folder, "in", "another", "place")
-	release(ctx, r, first, []string{"sh", "-c", "umask 022; exec make release-snapshot"}, "TZ=UTC")
+	release(ctx, r, ".", first, []string{"sh", "-c", "umask 022; exec make release-snapshot"}, "TZ=UTC")
 	elsewhere := []string{"sh", "-c", "umask 077; exec scripts/release.sh snapshot nosbom"}
 	if exec.CommandContext(ctx, "unshare", "--map-root-user", "--uts", "hostname", "elsewhere").Run() == nil {
 		elsewhere = []string{"unshare", "--map-root-user", "--uts", "sh", "-c", "hostname elsewhere; " + elsewhere[2]}
 	} else {
 		r.notRun("a release under another host name", "unshare is not allowed to")
 	}
-	release(ctx, r, second, elsewhere, "TZ=Asia/Kolkata", "LANG=C", "USER=somebody")
+	release(ctx, r, first, second, elsewhere, "TZ=Asia/Kolkata", "LANG=C", "USER=somebody")
 	archives, err := krewArchives(filepath.Join(first, "dist"))
 	if err != nil || len(archives) != 6 {
 		r.fail(title, fmt.Sprintf("there are %d archives, %v", len(archives), err))
@@ -174,9 +174,9 @@ func reproducible(ctx context.Context, r *recorder) {
 	r.pass(fmt.Sprintf("%s: %d files", title, len(one)))
 }
 
-// release clones this repository and makes the release of its last commit there.
-func release(ctx context.Context, r *recorder, folder string, args []string, env ...string) {
-	r.command(ctx, "clone into "+filepath.Base(folder), in(".", "git", "clone", "--quiet", "--no-hardlinks", ".", folder))
+// release clones a repository and makes the release of its last commit there.
+func release(ctx context.Context, r *recorder, repository, folder string, args []string, env ...string) {
+	r.command(ctx, "clone into "+filepath.Base(folder), in(".", "git", "clone", "--quiet", "--no-hardlinks", repository, folder))
 	c := in(folder, args...)
 	c.env = env
 	r.command(ctx, "make a release in "+filepath.Base(folder), c)
