@@ -39,7 +39,7 @@ test: ## all that CI runs; what cannot run on this machine is named at the end
 	@$(CHECK) test
 
 .PHONY: test-all
-test-all: ## test, and what takes longer: fuzzing, and the check of the release files
+test-all: ## test, and what takes longer: more fuzzing and mutations, the release made twice
 	@$(CHECK) test-all
 
 .PHONY: test-unit
@@ -47,7 +47,7 @@ test-unit: ## unit tests with -race
 	@$(CHECK) unit
 
 .PHONY: lint
-lint: ## golangci-lint over every module
+lint: ## golangci-lint over every module, actionlint over the workflows
 	@$(CHECK) lint
 
 .PHONY: tidy-check
@@ -69,6 +69,20 @@ test-testbed: testbed ## the testbed itself: faults, reset, roll-outs, two side 
 .PHONY: bench
 bench: build testbed ## side by side with the way by hand, and with kubectl
 	go run -buildvcs=false ./bench
+
+.PHONY: docs
+docs: ## what is written from the code: docs/reference, the man page, docs/findings, the help pages of the tests
+	go run -buildvcs=false ./scripts/reference
+	go test ./pkg/diagnose -run Page -update
+	go test ./pkg/cmd -run TestHelp -update
+
+.PHONY: release-snapshot
+release-snapshot: ## a release of the last commit into dist/, published nowhere
+	@scripts/release.sh snapshot
+
+.PHONY: release-check
+release-check: ## install it with krew on every platform; make it twice in two folders, and compare
+	@$(CHECK) snapshot reproducible
 
 .PHONY: tools
 tools: ## what the checks need and Go can build, into the user's cache folder

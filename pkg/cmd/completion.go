@@ -1,18 +1,32 @@
 package cmd
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/spf13/cobra"
 )
 
-// kubectlShim is the program that kubectl calls to complete a plugin's words
+// The shims are the programs that kubectl calls to complete a plugin's words
 // (https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/#support-for-command-completion).
-const kubectlShim = `#!/usr/bin/env sh
-# Completes "kubectl kftls"; kubectl finds it on the PATH by its name.
-exec kubectl kftls __complete "$@"
-`
+// kubectl looks them up on the PATH, where Windows finds what ends in .cmd, too.
+// Releases carry them as files.
+var (
+	//go:embed shim/kubectl_complete-kftls
+	unixShim string
+	//go:embed shim/kubectl_complete-kftls.cmd
+	windowsShim string
+)
+
+// kubectlShim is the shim for a system.
+func kubectlShim(system string) string {
+	if system == "windows" {
+		return windowsShim
+	}
+	return unixShim
+}
 
 func newCompletionCommand(f *Factory) *cobra.Command {
 	writers := map[string]func(*cobra.Command, io.Writer) error{
@@ -21,7 +35,7 @@ func newCompletionCommand(f *Factory) *cobra.Command {
 		"fish":       func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
 		"powershell": func(root *cobra.Command, w io.Writer) error { return root.GenPowerShellCompletionWithDesc(w) },
 		"kubectl": func(_ *cobra.Command, w io.Writer) error {
-			_, err := io.WriteString(w, kubectlShim)
+			_, err := io.WriteString(w, kubectlShim(runtime.GOOS))
 			return err
 		},
 	}

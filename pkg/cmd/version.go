@@ -86,7 +86,8 @@ func newVersionCommand(f *Factory) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of this program and of the cluster",
-		Long: "Print the version of this program and of the cluster's API server, " +
+		Long: "Print the version of this program, the commit that it was made from and that commit's date, the Go that " +
+			"made it, the platform that it is for, and the version of the cluster's API server, " +
 			"which is asked for at most 2 seconds.",
 		Example: fmt.Sprintf(`
 			# This program and the cluster of the current context
@@ -142,14 +143,25 @@ func (r versionReport) print(w io.Writer, output string) error {
 	if output != "" {
 		return printObject(w, output, r)
 	}
-	if _, err := fmt.Fprintf(w, "Client Version: %s\n", r.ClientVersion.Version); err != nil {
-		return err
+	lines := [][2]string{
+		{"Client Version", r.ClientVersion.Version},
+		{"Commit", r.ClientVersion.Commit},
+		{"Date", r.ClientVersion.Date},
+		{"Go", r.ClientVersion.GoVersion},
+		{"Platform", r.ClientVersion.Platform},
 	}
-	if r.ServerVersion == nil {
-		return nil
+	if r.ServerVersion != nil {
+		lines = append(lines, [2]string{"Server Version", r.ServerVersion.GitVersion})
 	}
-	_, err := fmt.Fprintf(w, "Server Version: %s\n", r.ServerVersion.GitVersion)
-	return err
+	for _, line := range lines {
+		if line[1] == "" {
+			continue // a build without a repository knows neither commit nor date
+		}
+		if _, err := fmt.Fprintf(w, "%s: %s\n", line[0], line[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // validateOutput checks the value of -o; empty means the form for people.

@@ -47,8 +47,12 @@ func answerVersion(w http.ResponseWriter, r *http.Request) {
 
 func TestVersionOfTheClient(t *testing.T) {
 	withoutKubeconfig(t)
+	version, commit, date = "v1.2.3", "0123456789abcdef", "2026-11-26T00:00:00Z"
+	t.Cleanup(func() { version, commit, date = "", "", "" })
 	got := run(t, "version", "--client")
-	if got.code != 0 || got.err != "" || !strings.HasPrefix(got.out, "Client Version: ") || strings.Count(got.out, "\n") != 1 {
+	want := "Client Version: v1.2.3\nCommit: 0123456789abcdef\nDate: 2026-11-26T00:00:00Z\n" +
+		"Go: " + runtime.Version() + "\nPlatform: " + runtime.GOOS + "/" + runtime.GOARCH + "\n"
+	if got.code != 0 || got.err != "" || got.out != want {
 		t.Errorf("got %+v", got)
 	}
 }

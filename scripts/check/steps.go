@@ -23,8 +23,8 @@ type step struct {
 
 // groups are names for several steps.
 var groups = map[string][]string{
-	"test":     {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e", "integration", "fuzz"},
-	"test-all": {"tidy", "unit", "cross", "lint", "build", "testbed", "e2e-long", "integration", "fuzz-long", "release"},
+	"test":     {"tidy", "unit", "cross", "lint", "build", "snapshot", "testbed", "e2e", "integration", "fuzz"},
+	"test-all": {"tidy", "unit", "cross", "lint", "build", "snapshot", "testbed", "e2e-long", "integration", "fuzz-long", "reproducible"},
 }
 
 // steps are all there is, the quick ones first.
@@ -34,13 +34,14 @@ var steps = []step{
 	{"cross", 20 * time.Minute, cross},
 	{"lint", 20 * time.Minute, lint},
 	{"build", 10 * time.Minute, build},
+	{"snapshot", 20 * time.Minute, snapshot},
 	{"testbed", 60 * time.Minute, testbed},
 	{"e2e", 45 * time.Minute, e2e()},
 	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500")},
 	{"integration", 20 * time.Minute, integration},
 	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},
-	{"release", 20 * time.Minute, release},
+	{"reproducible", 40 * time.Minute, reproducible},
 }
 
 // modules are the Go modules that are linted, tested and tidied. The module of
@@ -95,6 +96,7 @@ func cross(ctx context.Context, r *recorder) {
 }
 
 func lint(ctx context.Context, r *recorder) {
+	lintWorkflows(ctx, r)
 	linter, why := findLinter(ctx)
 	if why != "" {
 		r.notRun("lint", why)
@@ -196,15 +198,6 @@ func integration(ctx context.Context, r *recorder) {
 		return
 	}
 	r.goTest(ctx, in(filepath.Join("test", "testbed"), "go", "test", "-json", "-tags", "integration", "-count=1", "-timeout", "18m", "./integration"))
-}
-
-func release(ctx context.Context, r *recorder) {
-	folder := output(ctx, filepath.Join("scripts", "tools.sh"), "release")
-	if folder == "" {
-		r.notRun("release", "goreleaser could not be built")
-		return
-	}
-	r.command(ctx, "check .goreleaser.yaml", in(".", filepath.Join(folder, "goreleaser"), "check"))
 }
 
 // output is what a command prints, without blanks around it, and "" when it fails.

@@ -4,11 +4,13 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,8 +85,25 @@ func condition(name string) (bool, error) {
 	case "roots":
 		_, err := os.Stat("/etc/ssl/certs/ca-certificates.crt")
 		return err == nil, nil
+	case "snapshot":
+		return hasSnapshot(), nil
 	}
 	return false, errors.New("unknown condition")
+}
+
+// hasSnapshot tells whether dist/ holds a release of the present commit, and
+// bin/ the krew that installs it.
+func hasSnapshot() bool {
+	root := filepath.Join("..", "..")
+	said, err := os.ReadFile(filepath.Join(root, "dist", "metadata.json"))
+	if err != nil {
+		return false
+	}
+	var release struct{ Commit string }
+	commit, gitErr := exec.Command("git", "-C", root, "rev-parse", "HEAD").Output()
+	_, krewErr := os.Stat(filepath.Join(root, "bin", "krew"))
+	return json.Unmarshal(said, &release) == nil && gitErr == nil && krewErr == nil &&
+		release.Commit == strings.TrimSpace(string(commit))
 }
 
 var hasIPv6 = sync.OnceValue(func() bool {

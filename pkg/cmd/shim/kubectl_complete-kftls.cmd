@@ -1,0 +1,1 @@
+@kubectl kftls __complete %*
