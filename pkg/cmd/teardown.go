@@ -107,13 +107,13 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	if o.dryRun != dryRunNone {
 		return o.try(ctx, plan, view)
 	}
-	if plan.Empty() {
-		why := ": nothing of ours is there"
-		if len(plan.Left) > 0 {
-			why = "" // said above
-		}
-		fmt.Fprintf(ui.Out(), "gateway/%s unchanged%s\n", plan.Door.Name(), why)
+	if plan.Empty() && len(plan.Left) > 0 {
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged\n", plan.Door.Name()) // why was said above
 		return nil
+	}
+	if plan.Empty() {
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+		return o.teardown.Forget(plan)
 	}
 	if err := o.teardown.RequireOwn(plan); err != nil {
 		return err

@@ -175,7 +175,7 @@ func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Cha
 			return err
 		}
 	}
-	stored, err := s.Progress.apply(ctx, s.writer(result.Proposal), change)
+	stored, err := s.Progress.apply(ctx, s.writer(result.Proposal).Apply, change)
 	if err == nil {
 		result.Done = append(result.Done, Write{Change: change, undo: change.Inverse(stored)})
 		return nil

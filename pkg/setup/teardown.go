@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
@@ -83,7 +84,7 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 		if err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
 			var more []gateway.Change
 			more, err = t.write(ctx, p)
-			done = append(done, more...)
+			done = addChanges(done, more)
 		}
 		if fault.ReasonOf(err) != fault.Conflict {
 			break
@@ -100,16 +101,44 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 	if err != nil {
 		return done, err
 	}
-	return done, t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
+	return done, t.Forget(p)
 }
 
+// Forget drops what this computer has noted of a server that is gone: that the
+// login was not seen to guard it.
+func (t *Teardown) Forget(p *TeardownPlan) error {
+	return t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
+}
+
+// addChanges leaves out what finishes a change of an object that is there.
+func addChanges(done, more []gateway.Change) []gateway.Change {
+	for _, change := range more {
+		isThere := func(known gateway.Change) bool {
+			return known.Kind == change.Kind && known.Object() == change.Object()
+		}
+		if !slices.ContainsFunc(done, isThere) {
+			done = append(done, change)
+		}
+	}
+	return done
+}
+
+// write takes back, and only then the records off the Gateways: they name our
+// Secret, which a second run could not find else.
 func (t *Teardown) write(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
 	var done []gateway.Change
+	var stored []*unstructured.Unstructured
 	for _, change := range p.Changes {
-		if _, err := t.Progress.apply(ctx, t.Writer, change); err != nil {
+		object, err := t.Progress.apply(ctx, t.Writer.Begin, change)
+		if err != nil {
 			return done, err
 		}
-		done = append(done, change)
+		done, stored = append(done, change), append(stored, object)
+	}
+	for i, change := range done {
+		if _, err := t.Writer.End(ctx, change, stored[i]); err != nil {
+			return done, err
+		}
 	}
 	return done, nil
 }
