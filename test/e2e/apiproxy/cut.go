@@ -27,11 +27,12 @@ type Cut struct {
 	writes []string
 	once   sync.Once
 	held   chan struct{}
+	over   chan struct{}
 }
 
 // NewCut returns a cut at a write, of which the numbers begin with Use.
 func NewCut(write int, side Side) *Cut {
-	return &Cut{Write: write, Side: side, held: make(chan struct{})}
+	return &Cut{Write: write, Side: side, held: make(chan struct{}), over: make(chan struct{})}
 }
 
 // Hooks are for Proxy.Use. What is held is let go by the end of its client.
@@ -46,11 +47,20 @@ func (c *Cut) Hooks() Hooks {
 			c.hold(call, After)
 			return nil
 		},
+		Done: func(call *Call) {
+			if c.isAt(call) {
+				close(c.over)
+			}
+		},
 	}
 }
 
 // Held is closed once the write is held.
 func (c *Cut) Held() <-chan struct{} { return c.held }
+
+// Over is closed once the proxy is done with the write, after its client has
+// ended.
+func (c *Cut) Over() <-chan struct{} { return c.over }
 
 // Writes are those that came, as "METHOD URI".
 func (c *Cut) Writes() []string {
@@ -68,8 +78,10 @@ func (c *Cut) count(call *Call) {
 	c.writes = append(c.writes, call.String())
 }
 
+func (c *Cut) isAt(call *Call) bool { return call.Write != 0 && call.Write == c.Write }
+
 func (c *Cut) hold(call *Call, side Side) {
-	if call.Write == 0 || call.Write != c.Write || side != c.Side {
+	if !c.isAt(call) || side != c.Side {
 		return
 	}
 	c.once.Do(func() { close(c.held) })
