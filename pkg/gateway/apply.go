@@ -99,6 +99,9 @@ func (w Writer) write(ctx context.Context, change Change, dryRun []string) (stor
 		err = client.Delete(ctx, change.Before.GetName(), metav1.DeleteOptions{
 			DryRun: dryRun, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
 		})
+		if apierrors.IsNotFound(err) {
+			err = nil // somebody else has deleted it meanwhile
+		}
 	case change.wanted != nil:
 		stored, err = w.applyFields(ctx, client, change, dryRun)
 	default:

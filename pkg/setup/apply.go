@@ -71,13 +71,17 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 		return result, err
 	}
 	begun := s.Now()
-	if err := s.write(ctx, result); err != nil {
+	err := s.write(ctx, result)
+	if err == nil {
+		err = s.settle(ctx, result)
+	}
+	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
 	if arrived, err := s.handOver(ctx, result); err != nil || !arrived {
 		return result, err
 	}
-	err := s.verify(ctx, result)
+	err = s.verify(ctx, result)
 	result.Took = s.Now().Sub(begun)
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)

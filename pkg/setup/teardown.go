@@ -76,9 +76,10 @@ func (t *Teardown) RequireOwn(p *TeardownPlan) error {
 		holder.Computer, holder.Since.UTC().Format(time.DateOnly), p.Installed.CAFingerprint(), here)
 }
 
-// Apply tries the plan on the server, then carries it out. A Gateway that
-// somebody changes meanwhile is planned afresh. It returns the changes that
-// were made, also beside an error: a second run takes back the rest.
+// Apply tries the plan on the server, then carries it out, and looks whether a
+// setup of the same time has left something. A Gateway that somebody changes
+// meanwhile is planned afresh. It returns the changes that were made, also beside
+// an error: a second run takes back the rest.
 func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.Change, err error) {
 	for range writeAttempts {
 		if err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
@@ -86,22 +87,32 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 			more, err = t.write(ctx, p)
 			done = addChanges(done, more)
 		}
-		if fault.ReasonOf(err) != fault.Conflict {
-			break
+		if err != nil && fault.ReasonOf(err) != fault.Conflict {
+			return done, err
 		}
 		again, againErr := t.propose(ctx)
-		if againErr != nil {
+		switch {
+		case againErr != nil:
 			return done, againErr
-		}
-		if slices.Equal(versions(p.Changes), versions(again.Changes)) {
-			break // no Gateway was changed: Secret or ConfigMap were
+		case err == nil && !again.isLeftOf(p):
+			return done, t.Forget(p)
+		case err != nil && slices.Equal(versions(p.Changes), versions(again.Changes)):
+			return done, err // no Gateway was changed: Secret or ConfigMap were
 		}
 		*p = *again
 	}
-	if err != nil {
-		return done, err
+	if err == nil {
+		err = fault.New(fault.Conflict, "run teardown again when nobody sets up", "somebody sets up again and again")
 	}
-	return done, t.Forget(p)
+	return done, err
+}
+
+// isLeftOf tells of what is there after a teardown that it belongs to what was
+// taken back: a setup of the same time has written after the teardown had looked
+// (see Setup.settle). What another computer has set up since is theirs.
+func (p *TeardownPlan) isLeftOf(before *TeardownPlan) bool {
+	holder := p.Installed.Holder().Computer
+	return !p.Empty() && (holder == "" || holder == before.Installed.Holder().Computer)
 }
 
 // Forget drops what this computer has noted of a server that is gone: that the
