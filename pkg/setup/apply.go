@@ -86,6 +86,9 @@ func (s *Setup) Apply(ctx context.Context, p *Proposal) (*Result, error) {
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
+	if err := s.requireInForce(ctx, result); err != nil {
+		return result, err
+	}
 	if err := s.keepForeign(result); err != nil {
 		return result, err
 	}
@@ -158,10 +161,10 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 	for i := 0; i < len(p.Plan.Changes); i++ {
 		change := p.Plan.Changes[i]
 		err := s.writeOne(ctx, result, change)
-		if fault.ReasonOf(err) == fault.Conflict && isOfGateway(change) && attempts < writeAttempts {
+		if fault.ReasonOf(err) == fault.Conflict && attempts < writeAttempts {
 			attempts++
-			if err = s.planAgain(ctx, p, i); err == nil {
-				i--
+			if err = s.afterConflict(ctx, p, i, err); err == nil {
+				i-- // what stands there now
 			}
 		}
 		if err != nil {
@@ -169,6 +172,19 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 		}
 	}
 	return nil
+}
+
+// afterConflict plans a write afresh that somebody was quicker with, where that
+// may be: nothing of theirs is lost in a Gateway, and a Secret goes with the CA
+// in force. Else it returns the conflict.
+func (s *Setup) afterConflict(ctx context.Context, p *Proposal, index int, conflict error) error {
+	switch p.Plan.Changes[index].Kind {
+	case "Gateway":
+		return s.planAgain(ctx, p, index)
+	case "Secret":
+		return s.claimSecret(ctx, p, index, conflict)
+	}
+	return conflict
 }
 
 func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Change) error {

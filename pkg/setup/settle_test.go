@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kftls/kubectl-kftls/internal/testutil"
+	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 )
@@ -99,5 +100,68 @@ func TestATeardownSeesWhatASetupHasWrittenMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.wantAsShipped(t)
+	})
+}
+
+// TestWhoHasPutTheCAInForceWins: a certificate of the CA of before, which came
+// after the ConfigMap, gives way.
+func TestWhoHasPutTheCAInForceWins(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		renewal := s.later(t, 0)
+		renewal.Options.Renew = true
+		late, err := renewal.propose(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lost error
+		s.Options.CAChange = ReplaceCA
+		s.onWrite("apply", "secrets", func() { _, lost = renewal.Apply(t.Context(), late) })
+		won := s.mustRun(t)
+		wantReason(t, lost, fault.Conflict)
+		leaf, err := wonLeaf(t, s)
+		if err != nil || !leaf.IsBelow(won.Proposal.Authority) {
+			t.Errorf("the Secret is not of the CA in force: %v", err)
+		}
+	})
+}
+
+func wonLeaf(t *testing.T, s *scene) (*ca.Leaf, error) {
+	t.Helper()
+	found, err := s.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Installed.Leaf()
+}
+
+// TestARunOfTheSameCAThatWasQuickerStays: one of the two says so.
+func TestARunOfTheSameCAThatWasQuickerStays(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		other := s.later(t, 0)
+		s.Options.Renew, other.Options.Renew = true, true
+		var won *Result
+		s.onWrite("apply", "secrets", func() { won = other.mustRun(t) })
+		_, err := s.run(t.Context())
+		wantReason(t, err, fault.Conflict)
+		leaf, err := wonLeaf(t, s)
+		if err != nil || leaf.Fingerprint() != won.Proposal.Leaf {
+			t.Errorf("the Secret is not of who was quicker: %v", err)
+		}
+	})
+}
+
+// TestARenewalSetsNothingUp where a teardown was quicker.
+func TestARenewalSetsNothingUp(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		s.Options.Renew = true
+		s.onWrite("apply", "secrets", func() { s.api.Remove("Secret", "istio-system", gateway.SecretName) })
+		_, err := s.run(t.Context())
+		wantReason(t, err, fault.Conflict)
+		if s.secret() != nil {
+			t.Error("the Secret is there again")
+		}
 	})
 }
