@@ -111,8 +111,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 		fmt.Fprintf(ui.Out(), "gateway/%s unchanged\n", plan.Door.Name()) // why was said above
 		return nil
 	}
+	unchanged := fmt.Sprintf("gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
 	if plan.Empty() {
-		fmt.Fprintf(ui.Out(), "gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+		fmt.Fprint(ui.Out(), unchanged)
 		return o.teardown.Forget(plan)
 	}
 	if err := o.teardown.RequireOwn(plan); err != nil {
@@ -124,6 +125,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	done, err := o.teardown.Apply(ctx, plan)
 	for _, change := range done {
 		fmt.Fprintf(ui.Out(), "%s %s\n", objectRef(change), kubectlVerb(change.Action))
+	}
+	if err == nil && len(done) == 0 { // another teardown was quicker
+		fmt.Fprint(ui.Out(), unchanged)
 	}
 	if err != nil && len(done) < len(plan.Changes) {
 		ui.Note("Run '%s teardown' again to take back the rest.", o.factory.Name)

@@ -191,16 +191,24 @@ func (s *cutScene) cutWrites(t *testing.T, c cutCase) {
 	}
 	s.takeBack(t, a)
 	for i, write := range writes {
-		for _, side := range []apiproxy.Side{apiproxy.Before, apiproxy.After} {
-			for _, then := range []string{"again", "teardown"} {
-				name := fmt.Sprintf("%d of %d/%s/%s", i+1, len(writes), side, then)
-				t.Run(name, func(t *testing.T) {
-					t.Logf("%s the API server: %s", side, strings.SplitN(write, "?", 2)[0])
-					a := s.prepare(t, c)
-					killAtWrite(t, a, c.line, i+1, side)
-					s.recover(t, a, c, then == "again")
-				})
+		for _, cut := range []struct {
+			side     apiproxy.Side
+			complete bool
+		}{
+			{apiproxy.Before, true},
+			{apiproxy.After, true},
+			{apiproxy.After, false}, // what is there before a write was there after the one before
+		} {
+			then := "teardown"
+			if cut.complete {
+				then = "again"
 			}
+			t.Run(fmt.Sprintf("%d of %d/%s/%s", i+1, len(writes), cut.side, then), func(t *testing.T) {
+				t.Logf("%s the API server: %s", cut.side, strings.SplitN(write, "?", 2)[0])
+				a := s.prepare(t, c)
+				killAtWrite(t, a, c.line, i+1, cut.side)
+				s.recover(t, a, c, cut.complete)
+			})
 		}
 	}
 }

@@ -55,7 +55,7 @@ func appliedBy(client dynamic.Interface, shipped *unstructured.Unstructured) dyn
 func (e *editor) edit(ctx context.Context, random *rand.Rand) error {
 	e.count++
 	kind := random.IntN(5)
-	e.told = append(e.told, []string{"annotates", "adds a server by a patch", "adds a server by an update", "changes a server by an update", "applies as shipped"}[kind])
+	e.told = append(e.told, []string{"annotates", "adds a server by a patch", "adds a server by an update", "changes a server by an update", asShipped}[kind])
 	switch kind {
 	case 0:
 		return e.annotate(ctx)
@@ -69,6 +69,9 @@ func (e *editor) edit(ctx context.Context, random *rand.Rand) error {
 		return e.apply(ctx)
 	}
 }
+
+// asShipped is what an installer does.
+const asShipped = "applies as shipped"
 
 const editorManager = "somebody-else"
 
