@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -107,16 +108,14 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	if o.dryRun != dryRunNone {
 		return o.try(ctx, plan, view)
 	}
-	if plan.Empty() {
-		if err := o.forgetPrepared(plan); err != nil {
-			return err
-		}
-		why := ": nothing of ours is there"
-		if len(plan.Left) > 0 {
-			why = "" // said above
-		}
-		fmt.Fprintf(ui.Out(), "gateway/%s unchanged%s\n", plan.Door.Name(), why)
-		return nil
+	unchanged := fmt.Sprintf("gateway/%s unchanged: nothing of ours is there\n", plan.Door.Name())
+	switch {
+	case plan.Empty() && len(plan.Left) > 0:
+		fmt.Fprintf(ui.Out(), "gateway/%s unchanged\n", plan.Door.Name()) // why was said above
+		return o.forgetPrepared(plan)
+	case plan.Empty():
+		fmt.Fprint(ui.Out(), unchanged)
+		return errors.Join(o.forgetPrepared(plan), o.teardown.Forget(plan))
 	}
 	if err := o.teardown.RequireOwn(plan); err != nil {
 		return err
@@ -127,6 +126,9 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	done, err := o.teardown.Apply(ctx, plan)
 	for _, change := range done {
 		fmt.Fprintf(ui.Out(), "%s %s\n", objectRef(change), kubectlVerb(change.Action))
+	}
+	if err == nil && len(done) == 0 { // another teardown was quicker
+		fmt.Fprint(ui.Out(), unchanged)
 	}
 	if err != nil && len(done) < len(plan.Changes) {
 		ui.Note("Run '%s teardown' again to take back the rest.", o.factory.Name)

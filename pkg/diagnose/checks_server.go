@@ -99,7 +99,7 @@ func lookVanished(_ context.Context, f *Facts) Result {
 	if other, ok := f.Objects.httpsServer(f.Aim.Host); ok && other.MatchesHost(f.Aim.Host) {
 		return passed("another HTTPS server stands in its place: " + other.String())
 	}
-	recorded := door.Gateway.GetAnnotations()[gateway.AnnotationSetup] != ""
+	recorded := door.WasChangedBySetup()
 	if !f.Objects.CA.OK() && !recorded {
 		if f.Objects.CA.Absent() {
 			return skipped("setup was not run here")

@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
-	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
 // writeTimeout bounds one write, which is not cut short by Ctrl-C: half a
@@ -55,18 +54,40 @@ func (w Writer) DryRun(ctx context.Context, plan *Plan) ([]*unstructured.Unstruc
 // for a deletion. Once begun, the write is not interrupted. Ownership of
 // spec.servers is given back when the last of ours has left the Gateway.
 func (w Writer) Apply(ctx context.Context, change Change) (*unstructured.Unstructured, error) {
+	stored, err := w.Begin(ctx, change)
+	if err != nil {
+		return stored, err
+	}
+	return w.End(ctx, change, stored)
+}
+
+// Begin is Apply without what End does. Of a Gateway that the last of ours
+// leaves, the record stays, of whose servers they were and of our Secret's name:
+// a run that is cut short before End is completed by another one.
+func (w Writer) Begin(ctx context.Context, change Change) (*unstructured.Unstructured, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, cluster.Explain(err, "%s %s %s", change.Action, change.Kind, change.Object())
 	}
+	if change.leavesGateway() {
+		var err error
+		if change, err = change.withRecordKept(); err != nil || len(gatewayOperations(change)) == 0 {
+			return change.Before, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	stored, err := w.write(ctx, change, nil)
-	if err != nil || change.Kind != "Gateway" {
-		return stored, err
-	}
-	if readRecord(change.After) != nil {
+	return w.write(ctx, change, nil)
+}
+
+// End takes the record off a Gateway that the last of ours has left, and gives
+// its servers back to their owner. Other changes are over with Begin, which has
+// returned what was stored.
+func (w Writer) End(ctx context.Context, change Change, stored *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if !change.leavesGateway() {
 		return stored, nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	return w.giveBack(ctx, change, stored)
 }
 
@@ -78,6 +99,9 @@ func (w Writer) write(ctx context.Context, change Change, dryRun []string) (stor
 		err = client.Delete(ctx, change.Before.GetName(), metav1.DeleteOptions{
 			DryRun: dryRun, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
 		})
+		if apierrors.IsNotFound(err) {
+			err = nil // somebody else has deleted it meanwhile
+		}
 	case change.wanted != nil:
 		stored, err = w.applyFields(ctx, client, change, dryRun)
 	default:
@@ -122,10 +146,8 @@ func (w Writer) patchServers(ctx context.Context, client dynamic.ResourceInterfa
 	operations := []patchOperation{
 		{Op: "replace", Path: "/metadata/resourceVersion", Value: change.Before.GetResourceVersion()},
 	}
-	operations = append(operations, serverOperations(change)...)
-	operations = append(operations, annotationOperations(change)...)
-	stored, err := w.patch(ctx, client, change, operations, dryRun)
-	if apierrors.IsInvalid(err) && isStale(ctx, client, change) {
+	stored, err := w.patch(ctx, client, change, append(operations, gatewayOperations(change)...), dryRun)
+	if apierrors.IsInvalid(err) && isStale(ctx, client, change.Before) {
 		return nil, apierrors.NewConflict(change.Resource.GroupResource(), change.Before.GetName(), err)
 	}
 	return stored, err
@@ -133,9 +155,9 @@ func (w Writer) patchServers(ctx context.Context, client dynamic.ResourceInterfa
 
 // isStale tells whether an object was changed since it was read. A patch of a
 // path that is gone by then fails as invalid, before versions are compared.
-func isStale(ctx context.Context, client dynamic.ResourceInterface, change Change) bool {
-	current, err := client.Get(ctx, change.Before.GetName(), metav1.GetOptions{})
-	return err == nil && current.GetResourceVersion() != change.Before.GetResourceVersion()
+func isStale(ctx context.Context, client dynamic.ResourceInterface, read *unstructured.Unstructured) bool {
+	current, err := client.Get(ctx, read.GetName(), metav1.GetOptions{})
+	return err == nil && current.GetResourceVersion() != read.GetResourceVersion()
 }
 
 func (w Writer) patch(ctx context.Context, client dynamic.ResourceInterface, change Change, operations []patchOperation, dryRun []string) (*unstructured.Unstructured, error) {
@@ -146,6 +168,11 @@ func (w Writer) patch(ctx context.Context, client dynamic.ResourceInterface, cha
 	return client.Patch(ctx, change.Before.GetName(), types.JSONPatchType, body, metav1.PatchOptions{
 		FieldManager: w.Manager, DryRun: dryRun,
 	})
+}
+
+// gatewayOperations are what a change does to a Gateway.
+func gatewayOperations(change Change) []patchOperation {
+	return append(serverOperations(change), annotationOperations(change)...)
 }
 
 // serverOperations replaces the list as a whole; a Gateway may have none yet.
@@ -165,64 +192,29 @@ func serverOperations(change Change) []patchOperation {
 // annotationOperations writes or removes our one annotation, and the map
 // around it where it was ours alone.
 func annotationOperations(change Change) []patchOperation {
-	path := "/metadata/annotations/" + strings.ReplaceAll(AnnotationSetup, "/", "~1")
 	before, had := change.Before.GetAnnotations()[AnnotationSetup]
 	after, has := change.After.GetAnnotations()[AnnotationSetup]
 	switch {
 	case has && len(change.Before.GetAnnotations()) == 0:
 		return []patchOperation{{Op: "add", Path: "/metadata/annotations", Value: map[string]string{AnnotationSetup: after}}}
 	case has && before != after:
-		return []patchOperation{{Op: "add", Path: path, Value: after}}
-	case had && !has && len(change.Before.GetAnnotations()) == 1:
-		return []patchOperation{{Op: "remove", Path: "/metadata/annotations"}}
+		return []patchOperation{{Op: "add", Path: recordPath, Value: after}}
 	case had && !has:
-		return []patchOperation{{Op: "remove", Path: path}}
+		return forgetRecord(change.Before)
 	}
 	return nil
 }
 
-// giveBackAttempts bounds the fresh reads when others change the Gateway at the
-// same time. A GitOps controller does so within milliseconds of our write.
-const giveBackAttempts = 5
+var recordPath = "/metadata/annotations/" + strings.ReplaceAll(AnnotationSetup, "/", "~1")
 
-// giveBack returns spec.servers to who owned it before. A patch that changes
-// the servers cannot do it, the API server would take our change as a claim.
-func (w Writer) giveBack(ctx context.Context, change Change, stored *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	owner := serversOwner(change.Before) // somebody who changed the servers after us
-	if record := readRecord(change.Before); owner == nil && record != nil {
-		owner = record.ServersOwner
+// forgetRecord removes our annotation from an object.
+func forgetRecord(object *unstructured.Unstructured) []patchOperation {
+	annotations := object.GetAnnotations()
+	switch _, has := annotations[AnnotationSetup]; {
+	case !has:
+		return nil
+	case len(annotations) == 1:
+		return []patchOperation{{Op: "remove", Path: "/metadata/annotations"}}
 	}
-	now := time.Now
-	if w.Now != nil {
-		now = w.Now
-	}
-	var refused error
-	for range giveBackAttempts {
-		fields, changed := givenBack(stored.GetManagedFields(), owner, now())
-		if !changed {
-			return stored, nil
-		}
-		var result *unstructured.Unstructured
-		result, refused = w.patch(ctx, w.client(change), change, []patchOperation{
-			{Op: "replace", Path: "/metadata/resourceVersion", Value: stored.GetResourceVersion()},
-			{Op: "replace", Path: "/metadata/managedFields", Value: fields},
-		}, nil)
-		if refused == nil {
-			return result, nil
-		}
-		if !apierrors.IsConflict(refused) {
-			break
-		}
-		current, err := w.client(change).Get(ctx, change.Before.GetName(), metav1.GetOptions{})
-		if err != nil {
-			refused = err
-			break
-		}
-		stored = current
-	}
-	err := cluster.Explain(refused, "give the servers of Gateway %s back to their owner", change.Object())
-	return stored, fault.Wrap(fault.ReasonOf(err), giveBackHint, err)
+	return []patchOperation{{Op: "remove", Path: recordPath}}
 }
-
-const giveBackHint = "the servers are as they were, but count as changed by us: " +
-	"let the next 'kubectl apply --server-side' of the Gateway take them with --force-conflicts"

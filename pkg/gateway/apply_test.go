@@ -255,6 +255,27 @@ func TestAPathThatIsGoneIsAConflict(t *testing.T) {
 	})
 }
 
+func TestWhatIsGoneNeedsNoDeletion(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		g := newGround(t)
+		g.apply(t, g.plan(t, Spec{}))
+		door := g.door(t)
+		installed, err := ReadInstalled(t.Context(), g.writer.Cluster, door, SecretName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := PlanTeardown(door, installed, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.api.Remove("Secret", "istio-system", SecretName) // another teardown was quicker
+		if _, err := g.writer.DryRun(t.Context(), plan); err != nil {
+			t.Error(err)
+		}
+		g.apply(t, plan)
+	})
+}
+
 func TestDryRunStopsBeforeTheFirstWrite(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		g := newGround(t)

@@ -226,6 +226,9 @@ func (e *edit) change(resource schema.GroupVersionResource) ([]Change, error) {
 		return nil, nil
 	}
 	why := "record what setup did"
+	if e.record.isEmpty() {
+		why = "give the servers back to their owner" // a teardown was cut short
+	}
 	if len(e.why) > 0 {
 		why = e.why[0]
 		for _, more := range e.why[1:] {

@@ -134,7 +134,7 @@ func (d *FrontDoor) OurServer(secretName string) (Server, bool) {
 
 // WasChangedBySetup tells by its record that setup has changed the Gateway
 // itself; an installer that took the server away since has left the record.
-func (d *FrontDoor) WasChangedBySetup() bool { return readRecord(d.Gateway) != nil }
+func (d *FrontDoor) WasChangedBySetup() bool { return !readRecord(d.Gateway).isEmpty() }
 
 // SecretName is the name of our Secret: the one asked for, else the one that is
 // in use, else SecretName.

@@ -46,7 +46,7 @@ func PlanTeardown(door *FrontDoor, installed *Installed, force bool) (*Plan, err
 func keptBySource(gateway *unstructured.Unstructured, secretName string) string {
 	manager := ManagerOf(gateway)
 	isNamed := slices.ContainsFunc(Servers(gateway), func(server Server) bool { return server.usesSecret(secretName) })
-	if manager == "" || !isNamed || readRecord(gateway) != nil {
+	if manager == "" || !isNamed || !readRecord(gateway).isEmpty() {
 		return ""
 	}
 	return "Gateway " + objectName(gateway) + ": " + manager + " keeps our server in it; take the patch out of its source, let it sync, and run teardown again"

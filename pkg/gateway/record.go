@@ -88,14 +88,20 @@ func (r *Record) write(gateway *unstructured.Unstructured) error {
 		gateway.SetAnnotations(annotations)
 		return nil
 	}
+	return r.put(gateway)
+}
+
+// put writes the record onto a Gateway, also one that is empty.
+func (r *Record) put(gateway *unstructured.Unstructured) error {
+	r.APIVersion, r.Kind = APIVersion, recordKind
 	if present := readRecord(gateway); present != nil && reflect.DeepEqual(present, r) {
 		return nil
 	}
-	r.APIVersion, r.Kind = APIVersion, recordKind
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
+	annotations := gateway.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}

@@ -81,16 +81,23 @@ func (s *Setup) apply(ctx context.Context, p *Proposal) (*Result, error) {
 		return result, err
 	}
 	begun := s.Now()
-	if err := s.write(ctx, result); err != nil {
+	err := s.write(ctx, result)
+	if err == nil {
+		err = s.settle(ctx, result)
+	}
+	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
 	}
 	if arrived, err := s.handOver(ctx, result); err != nil || !arrived {
 		return result, err
 	}
-	err := s.verify(ctx, result)
+	err = s.verify(ctx, result)
 	result.Took = s.Now().Sub(begun)
 	if err != nil {
 		return result, s.afterFailure(ctx, result, err)
+	}
+	if err := s.requireInForce(ctx, result); err != nil {
+		return result, err
 	}
 	if err := s.keepForeign(result); err != nil {
 		return result, err
@@ -164,10 +171,10 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 	for i := 0; i < len(p.Plan.Changes); i++ {
 		change := p.Plan.Changes[i]
 		err := s.writeOne(ctx, result, change)
-		if fault.ReasonOf(err) == fault.Conflict && isOfGateway(change) && attempts < writeAttempts {
+		if fault.ReasonOf(err) == fault.Conflict && attempts < writeAttempts {
 			attempts++
-			if err = s.planAgain(ctx, p, i); err == nil {
-				i--
+			if err = s.afterConflict(ctx, p, i, err); err == nil {
+				i-- // what stands there now
 			}
 		}
 		if err != nil {
@@ -175,6 +182,19 @@ func (s *Setup) write(ctx context.Context, result *Result) error {
 		}
 	}
 	return nil
+}
+
+// afterConflict plans a write afresh that somebody was quicker with, where that
+// may be: nothing of theirs is lost in a Gateway, and a Secret goes with the CA
+// in force. Else it returns the conflict.
+func (s *Setup) afterConflict(ctx context.Context, p *Proposal, index int, conflict error) error {
+	switch p.Plan.Changes[index].Kind {
+	case "Gateway":
+		return s.planAgain(ctx, p, index)
+	case "Secret":
+		return s.claimSecret(ctx, p, index, conflict)
+	}
+	return conflict
 }
 
 func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Change) error {
@@ -185,7 +205,7 @@ func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Cha
 			return err
 		}
 	}
-	stored, err := s.Progress.apply(ctx, s.writer(result.Proposal), change)
+	stored, err := s.Progress.apply(ctx, s.writer(result.Proposal).Apply, change)
 	if err == nil {
 		result.Done = append(result.Done, Write{Change: change, undo: change.Inverse(stored)})
 		return nil

@@ -22,10 +22,13 @@ func (progress Progress) dryRun(ctx context.Context, writer gateway.Writer, plan
 	return objects, err
 }
 
-// apply makes one write, as a step, and returns the object as it was stored.
-func (progress Progress) apply(ctx context.Context, writer gateway.Writer, change gateway.Change) (*unstructured.Unstructured, error) {
+// writing carries out a change and returns the object as it was stored.
+type writing func(context.Context, gateway.Change) (*unstructured.Unstructured, error)
+
+// apply makes one write, as a step.
+func (progress Progress) apply(ctx context.Context, write writing, change gateway.Change) (*unstructured.Unstructured, error) {
 	end := progress(fmt.Sprintf("%s %s %s", titled(change.Action), change.Kind, change.Object()))
-	stored, err := writer.Apply(ctx, change)
+	stored, err := write(ctx, change)
 	end("", err)
 	return stored, err
 }

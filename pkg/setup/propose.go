@@ -38,6 +38,9 @@ type Proposal struct {
 	Plan *gateway.Plan
 	// Computer is this computer's id, a part of the field manager.
 	Computer string
+
+	// certificates are those of the plan.
+	certificates gateway.Certificates
 }
 
 // Propose decides on CA and leaf and plans the writes. It writes nothing. Its
@@ -68,9 +71,10 @@ func (s *Setup) Propose(found *Finding) (*Proposal, error) {
 	bundle, announced := p.published()
 	keyState := s.keyState(p)
 	p.DiscardsKey = keyState == gateway.KeyDiscarded
-	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, gateway.Certificates{
+	p.certificates = gateway.Certificates{
 		Authority: p.Authority, Bundle: bundle, Announced: announced, Leaf: leaf, Computer: p.Computer, KeyState: keyState,
-	})
+	}
+	p.Plan, err = gateway.PlanSetup(found.Door, found.Installed, found.Spec, p.certificates)
 	return p, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
@@ -75,44 +76,83 @@ func (t *Teardown) RequireOwn(p *TeardownPlan) error {
 		holder.Computer, holder.Since.UTC().Format(time.DateOnly), p.Installed.CAFingerprint(), here)
 }
 
-// Apply tries the plan on the server, then carries it out. A Gateway that
-// somebody changes meanwhile is planned afresh. It returns the changes that
-// were made, also beside an error: a second run takes back the rest.
+// Apply tries the plan on the server, then carries it out, and looks whether a
+// setup of the same time has left something. A Gateway that somebody changes
+// meanwhile is planned afresh. It returns the changes that were made, also beside
+// an error: a second run takes back the rest.
 func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.Change, err error) {
 	for range writeAttempts {
 		if _, err = t.Progress.dryRun(ctx, t.Writer, p.Plan); err == nil {
 			var more []gateway.Change
 			more, err = t.write(ctx, p)
-			done = append(done, more...)
+			done = addChanges(done, more)
 		}
-		if fault.ReasonOf(err) != fault.Conflict {
-			break
+		if err != nil && fault.ReasonOf(err) != fault.Conflict {
+			return done, err
 		}
 		again, againErr := t.propose(ctx)
-		if againErr != nil {
+		switch {
+		case againErr != nil:
 			return done, againErr
-		}
-		if slices.Equal(versions(p.Changes), versions(again.Changes)) {
-			break // no Gateway was changed: Secret or ConfigMap were
+		case err == nil && !again.isLeftOf(p):
+			return done, t.Forget(p)
+		case err != nil && slices.Equal(versions(p.Changes), versions(again.Changes)):
+			return done, err // no Gateway was changed: Secret or ConfigMap were
 		}
 		*p = *again
 	}
-	if err != nil {
-		return done, err
+	if err == nil {
+		err = fault.New(fault.Conflict, "run teardown again when nobody sets up", "somebody sets up again and again")
 	}
-	if _, err := t.ForgetPrepared(p); err != nil {
-		return done, err
-	}
-	return done, t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
+	return done, err
 }
 
+// isLeftOf tells of what is there after a teardown that it belongs to what was
+// taken back: a setup of the same time has written after the teardown had looked
+// (see Setup.settle). What another computer has set up since is theirs.
+func (p *TeardownPlan) isLeftOf(before *TeardownPlan) bool {
+	holder := p.Installed.Holder().Computer
+	return !p.Empty() && (holder == "" || holder == before.Installed.Holder().Computer)
+}
+
+// Forget drops what this computer has noted of a server that is gone: what a dry
+// run prepared, and that the login was not seen to guard it.
+func (t *Teardown) Forget(p *TeardownPlan) error {
+	if _, err := t.ForgetPrepared(p); err != nil {
+		return err
+	}
+	return t.Home.MarkProven(state.Origin{Server: t.Cluster.Server, Gateway: p.Door.Name()})
+}
+
+// addChanges leaves out what finishes a change of an object that is there.
+func addChanges(done, more []gateway.Change) []gateway.Change {
+	for _, change := range more {
+		isThere := func(known gateway.Change) bool {
+			return known.Kind == change.Kind && known.Object() == change.Object()
+		}
+		if !slices.ContainsFunc(done, isThere) {
+			done = append(done, change)
+		}
+	}
+	return done
+}
+
+// write takes back, and only then the records off the Gateways: they name our
+// Secret, which a second run could not find else.
 func (t *Teardown) write(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
 	var done []gateway.Change
+	var stored []*unstructured.Unstructured
 	for _, change := range p.Changes {
-		if _, err := t.Progress.apply(ctx, t.Writer, change); err != nil {
+		object, err := t.Progress.apply(ctx, t.Writer.Begin, change)
+		if err != nil {
 			return done, err
 		}
-		done = append(done, change)
+		done, stored = append(done, change), append(stored, object)
+	}
+	for i, change := range done {
+		if _, err := t.Writer.End(ctx, change, stored[i]); err != nil {
+			return done, err
+		}
 	}
 	return done, nil
 }

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -159,9 +160,90 @@ func TestTeardownThatIsRefused(t *testing.T) {
 		}
 
 		s.intercept(nil)
-		if rest := takeBack(t, s); len(rest) != 2 {
+		if rest := takeBack(t, s); len(rest) != 3 {
 			t.Errorf("the rest: %v", rest)
 		}
+		s.wantAsShipped(t)
+	})
+}
+
+// wantAsShipped wants the Gateway to be as the installer left it.
+func (s *scene) wantAsShipped(t *testing.T) {
+	t.Helper()
+	door := s.api.Get("Gateway", "kubeflow", "kubeflow-gateway")
+	if fields := door.GetManagedFields(); s.servers() != shipped || len(fields) != 1 || fields[0].Manager != "installer" || len(door.GetAnnotations()) != 0 {
+		t.Errorf("servers %s, managed fields %v, annotations %v", s.servers(), fields, door.GetAnnotations())
+	}
+}
+
+// TestTeardownOfWhatIsHalfTakenBack lets a teardown end after each of its
+// writes, the last of which takes the record off the Gateway: only that knows
+// the Secret's name, and whose the servers were.
+func TestTeardownOfWhatIsHalfTakenBack(t *testing.T) {
+	for after := range 4 {
+		t.Run(fmt.Sprintf("after %d writes", after), func(t *testing.T) {
+			inScene(t, func(t *testing.T, s *scene) {
+				s.Options.Spec.SecretName = "mine"
+				s.mustRun(t)
+				teardown := s.teardown()
+				plan, err := teardown.Propose(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				writes := 0
+				s.intercept(func(r testutil.Request) int {
+					if r.IsWrite() {
+						writes++
+					}
+					if writes > after {
+						return http.StatusInternalServerError
+					}
+					return 0
+				})
+				if _, err := teardown.Apply(t.Context(), plan); err == nil {
+					t.Error("it did not end there")
+				}
+				s.intercept(nil)
+				takeBack(t, s)
+				s.wantAsShipped(t)
+				if s.api.Get("Secret", "istio-system", "mine") != nil || s.api.Get("ConfigMap", "kubeflow", gateway.ConfigMapName) != nil {
+					t.Error("Secret or ConfigMap stay")
+				}
+			})
+		})
+	}
+}
+
+// TestSetupBesideATeardown lets somebody set up again before a teardown takes
+// the record off the Gateway: it stays theirs.
+func TestSetupBesideATeardown(t *testing.T) {
+	inScene(t, func(t *testing.T, s *scene) {
+		s.mustRun(t)
+		teardown := s.teardown()
+		plan, err := teardown.Propose(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes := 0
+		s.intercept(func(r testutil.Request) int {
+			if !r.IsWrite() {
+				return 0
+			}
+			if writes++; writes == 4 {
+				s.intercept(nil)
+				s.another(t).mustRun(t)
+			}
+			return 0
+		})
+		if _, err := teardown.Apply(t.Context(), plan); err != nil {
+			t.Fatal(err)
+		}
+		if s.servers() == shipped || s.secret() == nil {
+			t.Errorf("servers %s", s.servers())
+		}
+		s.intercept(nil)
+		takeBack(t, s)
+		s.wantAsShipped(t)
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
@@ -46,7 +45,6 @@ type origins struct {
 // further origin.
 func (h *Home) SaveAuthority(a *ca.Authority, o Origin) (dir string, err error) {
 	dir = h.authorityDir(a.Fingerprint())
-	h.sweep("ca")
 	if !exists(dir) {
 		err = h.create(dir, a, o)
 	}
@@ -214,30 +212,12 @@ func discard(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
-	grave, err := os.MkdirTemp(filepath.Dir(dir), ".old-")
+	grave, err := os.MkdirTemp(filepath.Dir(dir), oldPrefix)
 	if err != nil {
 		return err
 	}
 	err = os.Rename(dir, filepath.Join(grave, filepath.Base(dir)))
 	return errors.Join(err, os.RemoveAll(grave), syncDir(filepath.Dir(dir)))
-}
-
-// abandoned is how old a half-written folder must be to be no longer at work.
-const abandoned = time.Hour
-
-// sweep removes what a killed process left half-written or half-removed in a
-// folder. It may hold a key, but nothing refers to it. What cannot be removed
-// stays for the next time.
-func (h *Home) sweep(folder string) {
-	dir := filepath.Join(h.dir, folder)
-	entries, _ := os.ReadDir(dir)
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !strings.HasPrefix(entry.Name(), ".") || h.now().Sub(info.ModTime()) < abandoned {
-			continue
-		}
-		_ = os.RemoveAll(filepath.Join(dir, entry.Name()))
-	}
 }
 
 func (h *Home) authorityDir(fingerprint string) string {

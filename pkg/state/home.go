@@ -37,7 +37,8 @@ type Home struct {
 
 // Open returns the state folder dir, made with mode 0700 if there is none. It
 // refuses, with the reason LocalState, a folder that cannot be written or that
-// others may write. A nil now means time.Now.
+// others may write. What killed processes left half-written an hour ago or
+// earlier is removed. A nil now means time.Now.
 func Open(dir string, now func() time.Time) (*Home, error) {
 	if now == nil {
 		now = time.Now
@@ -59,13 +60,15 @@ func Open(dir string, now func() time.Time) (*Home, error) {
 	if err := probeWrite(dir); err != nil {
 		return nil, fault.New(fault.LocalState, elsewhere, "write to the state folder: %w", err)
 	}
-	return &Home{dir: dir, now: now}, nil
+	h := &Home{dir: dir, now: now}
+	h.sweep()
+	return h, nil
 }
 
 // probeWrite finds out by doing: permissions alone do not tell of a full disk
 // or of one mounted read-only.
 func probeWrite(dir string) error {
-	f, err := os.CreateTemp(dir, ".probe-")
+	f, err := os.CreateTemp(dir, probePrefix)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,6 @@ type storedPrepared struct {
 // Prepare keeps what was prepared for a front door, in the place of what was
 // prepared for it before.
 func (h *Home) Prepare(o Origin, p Prepared) error {
-	h.sweep(preparedDir)
 	dir := h.preparedPath(o)
 	files, err := p.files(o)
 	if err == nil {

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -158,23 +157,5 @@ func TestTwoThatPrepareAtOnceLeaveOneWhole(t *testing.T) {
 	}
 	if got.Authority.Fingerprint() != want.Authority.Fingerprint() || got.Leaf.Fingerprint() != want.Leaf.Fingerprint() {
 		t.Error("what one prepared is mixed with what the other did")
-	}
-}
-
-func TestWhatAKilledRunLeftHalfPreparedIsSweptAway(t *testing.T) {
-	now := time.Now()
-	h, err := Open(t.TempDir(), func() time.Time { return now.Add(2 * abandoned) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	half := filepath.Join(h.Dir(), preparedDir, ".new-1")
-	if err := os.MkdirAll(half, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.Prepare(preparedOrigin, prepared(t, "")); err != nil {
-		t.Fatal(err)
-	}
-	if exists(half) {
-		t.Error("it is still there")
 	}
 }

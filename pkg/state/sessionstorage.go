@@ -181,7 +181,7 @@ func (h *Home) RemoveSessions(ctx context.Context, ring Keyring) error {
 }
 
 // tempPattern is of files half-written, see writeTemp.
-const tempPattern = ".new-*"
+const tempPattern = newPrefix + "*"
 
 // sweepSessions removes what killed processes left half-written, which may hold
 // a session, and refusals that nobody waits for any more. What cannot be removed

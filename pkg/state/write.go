@@ -11,7 +11,7 @@ import (
 // writeTemp writes data to a new file in dir and brings it to the disk. The
 // file has its mode before it has content. The caller renames or removes it.
 func writeTemp(dir string, data []byte, mode fs.FileMode) (path string, err error) {
-	f, err := os.CreateTemp(dir, ".new-") // mode 0600
+	f, err := os.CreateTemp(dir, newPrefix) // mode 0600
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +67,7 @@ func createDir(path string, files []File) error {
 	if err := os.MkdirAll(parent, dirMode); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(parent, ".new-") // mode 0700
+	temp, err := os.MkdirTemp(parent, newPrefix) // mode 0700
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ var steps = []step{
 	{"snapshot", 20 * time.Minute, snapshot},
 	{"testbed", 60 * time.Minute, testbed},
 	{"e2e", 45 * time.Minute, e2e()},
-	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500")},
+	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500", "KFTLS_INTERLEAVINGS=1000")},
 	{"integration", 20 * time.Minute, integration},
 	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},

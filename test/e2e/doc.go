@@ -68,7 +68,11 @@
 // TestFaults makes the faults of test/faults on the same testbeds, with steps of
 // its own: no scripts, because each fault goes through the same stations.
 // TestMutations breaks something at random, a few times in a usual run and many
-// by hand (KFTLS_MUTATIONS, KFTLS_SEED).
+// by hand (KFTLS_MUTATIONS, KFTLS_SEED). TestCuts kills the plugin at each of
+// its writes. TestInterleavings lets several people and an editor act at once,
+// in orders that a seed decides (KFTLS_INTERLEAVINGS, KFTLS_SEED). Both look from
+// outside: through a proxy before the API server (package apiproxy), and at the
+// program's system calls.
 //
 // as LOGIN PROGRAM [ARG…] is a program on the PATH: it runs another one with
 // KFTLS_LOGIN and KFTLS_PASSWORD of somebody whom the testbed knows
