@@ -11,8 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/kftls/kubectl-kftls/pkg/ca"
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
@@ -30,28 +28,22 @@ type Installed struct {
 }
 
 // ReadInstalled reads our ConfigMap and Secret of a front door. A Secret that
-// may not be read is no error: SecretUnknown tells.
+// may not be read is no error: SecretUnknown tells. The Secret comes first, since
+// it is written last: who sees the one of a new CA sees that CA, too, and no
+// renewal with the CA of before takes its place.
 func ReadInstalled(ctx context.Context, c *cluster.Cluster, door *FrontDoor, secretName string) (*Installed, error) {
 	found := &Installed{SecretName: secretName}
-	var group errgroup.Group
-	group.Go(func() (err error) {
-		found.ConfigMap, err = readConfigMap(ctx, c, door)
-		return err
-	})
-	group.Go(func() error {
-		namespace := door.PodNamespace()
-		object, err := c.Core.Secrets(namespace).Get(ctx, secretName, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil
-		case apierrors.IsForbidden(err):
-			found.SecretUnknown = cluster.Explain(err, "read Secret %s/%s", namespace, secretName)
-			return nil
-		}
+	namespace := door.PodNamespace()
+	object, err := c.Core.Secrets(namespace).Get(ctx, secretName, metav1.GetOptions{})
+	switch explained := cluster.Explain(err, "read Secret %s/%s", namespace, secretName); {
+	case err == nil:
 		found.Secret = object
-		return cluster.Explain(err, "read Secret %s/%s", namespace, secretName)
-	})
-	if err := group.Wait(); err != nil {
+	case apierrors.IsForbidden(err):
+		found.SecretUnknown = explained
+	case !apierrors.IsNotFound(err):
+		return nil, explained
+	}
+	if found.ConfigMap, err = readConfigMap(ctx, c, door); err != nil {
 		return nil, err
 	}
 	return found, nil

@@ -44,7 +44,7 @@ const (
 	// meanwhile: to verify a front door takes a few hundred milliseconds.
 	longPatience = 400 * time.Millisecond
 	// turnLimit is for a request that the API server does not answer.
-	turnLimit = 10 * time.Second
+	turnLimit = 40 * time.Second
 )
 
 func newConductor(random *rand.Rand) *conductor {
