@@ -22,8 +22,11 @@ import (
 
 // writeTimeout bounds one write, which is not cut short by Ctrl-C: half a
 // write would be one of which nobody knows whether it happened. It leaves room
-// for an admission webhook that hangs for the API server's 10 s.
-const writeTimeout = 15 * time.Second
+// for an admission webhook that hangs for the API server's 10 s; who asks for
+// longer requests gets them.
+func (w Writer) writeTimeout() time.Duration {
+	return max(cluster.DefaultRequestTimeout, w.Cluster.Config.Timeout)
+}
 
 // Writer carries out the changes of a plan.
 type Writer struct {
@@ -58,7 +61,7 @@ func (w Writer) Apply(ctx context.Context, change Change) (*unstructured.Unstruc
 	if err := ctx.Err(); err != nil {
 		return nil, cluster.Explain(err, "%s %s %s", change.Action, change.Kind, change.Object())
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.writeTimeout())
 	defer cancel()
 	stored, err := w.write(ctx, change, nil)
 	if err != nil || change.Kind != "Gateway" {
@@ -87,8 +90,14 @@ func (w Writer) write(ctx context.Context, change Change, dryRun []string) (stor
 	if dryRun != nil {
 		doing = "try to " + doing
 	}
-	return stored, cluster.Explain(err, "%s %s %s", doing, change.Kind, change.Object())
+	err = cluster.Explain(err, "%s %s %s", doing, change.Kind, change.Object())
+	if fault.ReasonOf(err) == fault.Timeout { // nothing in it says what the API server waited for
+		err = fault.Wrap(fault.Timeout, slowWriteHint, err)
+	}
+	return stored, err
 }
+
+const slowWriteHint = "a webhook that hangs is the usual cause, see them: " + cluster.ListWebhooks + "; a longer wait: --request-timeout 60s"
 
 func (w Writer) client(change Change) dynamic.ResourceInterface {
 	namespace, _, _ := strings.Cut(change.Object(), "/")

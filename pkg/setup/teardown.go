@@ -109,10 +109,13 @@ func (t *Teardown) Apply(ctx context.Context, p *TeardownPlan) (done []gateway.C
 func (t *Teardown) write(ctx context.Context, p *TeardownPlan) ([]gateway.Change, error) {
 	var done []gateway.Change
 	for _, change := range p.Changes {
-		if _, err := t.Progress.apply(ctx, t.Writer, change); err != nil {
+		stored, err := t.Progress.apply(ctx, t.Writer, change)
+		if err == nil || stored != nil { // the servers were changed, only their owner was not
+			done = append(done, change)
+		}
+		if err != nil {
 			return done, err
 		}
-		done = append(done, change)
 	}
 	return done, nil
 }
