@@ -3,32 +3,29 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/kftls/kubectl-kftls/test/e2e/apiproxy"
 )
 
 // double stands where a kubeconfig expects the API server.
-type double struct {
-	server *http.Server
-	url    string
-	asked  atomic.Int64
+type double interface{ close() }
 
-	shift       time.Duration  // of the Date header
+// heldProxy is a proxy before the API server that can hold one request.
+type heldProxy struct {
+	*apiproxy.Proxy
+
 	holdAnswer  *regexp.Regexp // METHOD URI whose answer is kept back
 	holdRequest *regexp.Regexp // METHOD URI that is kept back itself
 	once        sync.Once
@@ -37,41 +34,20 @@ type double struct {
 	letGo       sync.Once
 }
 
-func newDouble() *double {
-	return &double{held: make(chan struct{}), release: make(chan struct{})}
+func (p *heldProxy) close() {
+	p.letGo.Do(func() { close(p.release) })
+	_ = p.Close()
 }
 
-// serve listens on loopback and writes the kubeconfig that leads here.
-func (d *double) serve(ts *testscript.TestScript, file string, handler http.Handler) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	d.url = "http://" + listener.Addr().String()
-	d.server = &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			d.asked.Add(1)
-			handler.ServeHTTP(w, r)
-		}),
-	}
-	go func() { _ = d.server.Serve(listener) }() // it ends with close
-	writeKubeconfig(ts, file, &clientcmdapi.Cluster{Server: d.url}, &clientcmdapi.AuthInfo{})
-	storyOf(ts).doubles[file] = d
-}
-
-func (d *double) close() {
-	d.letGo.Do(func() { close(d.release) })
-	_ = d.server.Close()
-}
-
-func doubleOf(ts *testscript.TestScript, neg bool, args []string, count int) *double {
-	if neg || len(args) != count {
+func proxyOf(ts *testscript.TestScript, neg bool, args []string) *heldProxy {
+	if neg || len(args) != 1 {
 		ts.Fatalf("see doc.go for how this command is called")
 	}
-	d := storyOf(ts).doubles[args[0]]
-	if d == nil {
-		ts.Fatalf("nothing stands behind %s", args[0])
+	p, ok := storyOf(ts).doubles[args[0]].(*heldProxy)
+	if !ok {
+		ts.Fatalf("no proxy stands behind %s", args[0])
 	}
-	return d
+	return p
 }
 
 // cmdAPIProxy puts a proxy before the testbed's API server. It signs in there
@@ -80,66 +56,59 @@ func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args)%2 == 0 {
 		ts.Fatalf("usage: apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]")
 	}
-	d := newDouble()
+	p := &heldProxy{held: make(chan struct{}), release: make(chan struct{})}
+	var shift time.Duration // of the Date header
 	for option := args[1:]; len(option) > 0; option = option[2:] {
 		var err error
 		switch option[0] {
 		case "-shift":
-			d.shift, err = time.ParseDuration(option[1])
+			shift, err = time.ParseDuration(option[1])
 		case "-hold-answer":
-			d.holdAnswer, err = regexp.Compile(option[1])
+			p.holdAnswer, err = regexp.Compile(option[1])
 		case "-hold-request":
-			d.holdRequest, err = regexp.Compile(option[1])
+			p.holdRequest, err = regexp.Compile(option[1])
 		default:
 			err = fmt.Errorf("unknown option %s", option[0])
 		}
 		ts.Check(err)
 	}
-	config := rest.CopyConfig(storyOf(ts).bed.config)
-	config.NextProtos = []string{"http/1.1"} // tunnels are made by an upgrade
-	transport, err := rest.TransportFor(config)
+	proxy, err := apiproxy.Start(storyOf(ts).bed.config)
 	ts.Check(err)
-	target, err := url.Parse(config.Host)
-	ts.Check(err)
-	d.serve(ts, args[0], &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport:      transport,
-		ModifyResponse: d.modify,
-		FlushInterval:  -1,
-		ErrorLog:       log.New(io.Discard, "", 0), // a program that was killed takes no answer
+	p.Proxy = proxy
+	storyOf(ts).doubles[args[0]] = p
+	ts.Check(proxy.WriteKubeconfig(ts.MkAbs(args[0])))
+	proxy.Use(apiproxy.Hooks{
+		Before: func(c *apiproxy.Call) error {
+			p.hold(c, p.holdRequest)
+			return nil
+		},
+		After: func(c *apiproxy.Call, answer *http.Response) error {
+			if sent, err := http.ParseTime(answer.Header.Get("Date")); err == nil && shift != 0 {
+				answer.Header.Set("Date", sent.Add(shift).UTC().Format(http.TimeFormat))
+			}
+			p.hold(c, p.holdAnswer)
+			return nil
+		},
 	})
-	inner := d.server.Handler
-	d.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.hold(r.Context(), d.holdRequest, r)
-		inner.ServeHTTP(w, r)
-	})
-}
-
-func (d *double) modify(answer *http.Response) error {
-	if sent, err := http.ParseTime(answer.Header.Get("Date")); err == nil && d.shift != 0 {
-		answer.Header.Set("Date", sent.Add(d.shift).UTC().Format(http.TimeFormat))
-	}
-	d.hold(answer.Request.Context(), d.holdAnswer, answer.Request)
-	return nil
 }
 
 // hold keeps the first request that matches until it is released or given up.
-func (d *double) hold(ctx context.Context, which *regexp.Regexp, r *http.Request) {
-	if which == nil || !which.MatchString(r.Method+" "+r.URL.RequestURI()) {
+func (p *heldProxy) hold(c *apiproxy.Call, which *regexp.Regexp) {
+	if which == nil || !which.MatchString(c.String()) {
 		return
 	}
-	d.once.Do(func() {
-		close(d.held)
+	p.once.Do(func() {
+		close(p.held)
 		select {
-		case <-d.release:
-		case <-ctx.Done():
+		case <-p.release:
+		case <-c.Request.Context().Done():
 		}
 	})
 }
 
 func cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
 	select {
-	case <-doubleOf(ts, neg, args, 1).held:
+	case <-proxyOf(ts, neg, args).held:
 	case <-time.After(waitLimit):
 		for name, p := range storyOf(ts).processes {
 			ts.Logf("%s says:\n%s%s", name, p.stdout.String(), p.stderr.String())
@@ -149,26 +118,50 @@ func cmdHeld(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
-	d := doubleOf(ts, neg, args, 1)
-	d.letGo.Do(func() { close(d.release) })
+	p := proxyOf(ts, neg, args)
+	p.letGo.Do(func() { close(p.release) })
 }
 
-// cmdFakeAPI is an API server that knows no group: a cluster without Istio.
+// fakeAPI is an API server that knows no group, as that of a cluster without Istio.
+type fakeAPI struct {
+	server *http.Server
+	asked  atomic.Int64
+}
+
+func (f *fakeAPI) close() { _ = f.server.Close() }
+
+// cmdFakeAPI starts one on loopback and writes the kubeconfig that leads there.
 func cmdFakeAPI(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: fakeapi FILE")
 	}
-	newDouble().serve(ts, args[0], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound",`+
-			`"message":"the server could not find the requested resource","code":404}`)
-	}))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	f := &fakeAPI{}
+	f.server = &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			f.asked.Add(1)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound",`+
+				`"message":"the server could not find the requested resource","code":404}`)
+		}),
+	}
+	go func() { _ = f.server.Serve(listener) }() // it ends with close
+	storyOf(ts).doubles[args[0]] = f
+	writeKubeconfig(ts, args[0], &clientcmdapi.Cluster{Server: "http://" + listener.Addr().String()}, &clientcmdapi.AuthInfo{})
 }
 
 func cmdAskedFakeAPI(ts *testscript.TestScript, neg bool, args []string) {
-	got := doubleOf(ts, neg, args, 2).asked.Load()
-	if want := number(ts, args[1]); got != int64(want) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: askedfakeapi FILE N")
+	}
+	f, ok := storyOf(ts).doubles[args[0]].(*fakeAPI)
+	if !ok {
+		ts.Fatalf("no API server stands behind %s", args[0])
+	}
+	if got, want := f.asked.Load(), number(ts, args[1]); got != int64(want) {
 		ts.Fatalf("it was asked %d times, want %d", got, want)
 	}
 }

@@ -175,7 +175,7 @@ func (bed *testbed) prepare(env *testscript.Env) error {
 	} {
 		env.Setenv(variable[0], variable[1])
 	}
-	running := &story{bed: bed, processes: map[string]*process{}, doubles: map[string]*double{}, visitors: map[string]*visitor{}}
+	running := &story{bed: bed, processes: map[string]*process{}, doubles: map[string]double{}, visitors: map[string]*visitor{}}
 	env.Values[storyKey{}] = running
 	env.Defer(func() {
 		running.end()

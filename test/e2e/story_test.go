@@ -25,7 +25,7 @@ import (
 type story struct {
 	bed       *testbed
 	processes map[string]*process
-	doubles   map[string]*double
+	doubles   map[string]double
 	visitors  map[string]*visitor
 	mark      string // of the audit log
 	wireMark  string // of the gateways' access logs
