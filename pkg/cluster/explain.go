@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -47,13 +48,19 @@ func diagnose(err error) (fault.Reason, string) {
 		return fault.Timeout, "check the API server: kubectl get --raw /readyz; a longer wait: --request-timeout 60s"
 	case apierrors.IsTooManyRequests(err):
 		return fault.Unreachable, "the API server has too much to do: run the command again in a minute"
-	case isDial(err), apierrors.IsServiceUnavailable(err):
+	case isDial(err), apierrors.IsServiceUnavailable(err), isBadGateway(err):
 		return fault.Unreachable, "check the context and the network: kubectl config current-context; kubectl get --raw /readyz"
 	}
 	return fault.Internal, ""
 }
 
 func isNotFound(err error) bool { return apierrors.IsNotFound(err) }
+
+// isBadGateway tells a proxy before the API server that does not reach it.
+func isBadGateway(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && answer.Status().Code == http.StatusBadGateway
+}
 
 // isTimeout tells the time-outs of package net, wherever they are in the chain.
 func isTimeout(err error) bool {

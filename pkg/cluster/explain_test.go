@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -67,6 +68,7 @@ func TestExplain(t *testing.T) {
 		{"a quota is used up", apierrors.NewForbidden(secrets, "a", errors.New("exceeded quota: team, requested: count/secrets=1, used: count/secrets=1, limited: count/secrets=1")), fault.Admission, "kubectl get resourcequota -A --field-selector metadata.name=team"},
 		{"a policy", apierrors.NewForbidden(secrets, "a", errors.New("ValidatingAdmissionPolicy 'no-secrets' with binding 'all' denied request: no")), fault.Admission, "kubectl get validatingadmissionpolicy no-secrets -o yaml"},
 		{"a webhook's words of somebody else", errors.New(`failed calling webhook "a.example.com"`), fault.Internal, ""},
+		{"a proxy before it", apierrors.NewGenericServerResponse(http.StatusBadGateway, "GET", secrets, "a", "no upstream", 0, true), fault.Unreachable, "kubectl get --raw /readyz"},
 		{"too much to do", apierrors.NewTooManyRequestsError("wait"), fault.Unreachable, "run the command again in a minute"},
 		{"anything", errors.New("x"), fault.Internal, ""},
 		{"known already", fault.New(fault.NoReadyPod, "wait", "none is ready"), fault.NoReadyPod, "wait"},

@@ -200,6 +200,9 @@ func (v Verification) lookAt(ctx context.Context, stop func(), pod portforward.P
 
 func (v Verification) handshake(ctx context.Context, road Road, pod, name string) ([]*x509.Certificate, error) {
 	chain, err := Handshake(ctx, road, SampleName(name))
+	if errors.Is(err, portforward.ErrLost) {
+		return nil, fault.New(fault.Verification, cutHint, "pod %s could not be asked: %w", pod, err)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Verification, notServedHint, "pod %s does not serve TLS on port %d yet: %w", pod, v.Port, err)
 	}
@@ -217,6 +220,9 @@ func (v Verification) judge(chain []*x509.Certificate, pod, name string) error {
 	}
 	return nil
 }
+
+const cutHint = "the API server, or a proxy before it, ends the connections to pods, such as after a time: ask who keeps it; " +
+	"see whether kubectl gets through: kubectl -n istio-system port-forward svc/istio-ingressgateway 8443:443"
 
 const notServedHint = "see what istiod says of it: kubectl -n istio-system logs deploy/istiod --tail 20"
 
