@@ -17,14 +17,27 @@ type serverClock struct {
 
 // watch wraps a transport so that the first answer tells the time.
 func (s *serverClock) watch(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		sent := s.now()
-		answer, err := next.RoundTrip(r)
-		if err == nil {
-			s.learn(answer.Header.Get("Date"), sent, s.now())
-		}
-		return answer, err
-	})
+	return &clockTransport{next: next, clock: s}
+}
+
+type clockTransport struct {
+	next  http.RoundTripper
+	clock *serverClock
+}
+
+// WrappedRoundTripper implements k8s.io/apimachinery's net.RoundTripperWrapper.
+// client-go cancels requests by the transport inside, and logs that it cannot
+// where there is none.
+func (t *clockTransport) WrappedRoundTripper() http.RoundTripper { return t.next }
+
+// RoundTrip implements http.RoundTripper.
+func (t *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := t.clock.now()
+	answer, err := t.next.RoundTrip(r)
+	if err == nil {
+		t.clock.learn(answer.Header.Get("Date"), sent, t.clock.now())
+	}
+	return answer, err
 }
 
 // learn compares a Date header, which is cut to whole seconds, with the middle
@@ -48,7 +61,3 @@ func (s *serverClock) offset() (time.Duration, bool) {
 	defer s.mu.Unlock()
 	return s.ahead, s.known
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -27,11 +28,14 @@ func Explain(err error, doing string, args ...any) error {
 
 func diagnose(err error) (fault.Reason, string) {
 	var known *fault.Error
+	notAdmitted := admissionHint(err)
 	switch {
 	case errors.As(err, &known):
 		return known.Reason, known.Hint
 	case errors.Is(err, context.Canceled):
 		return fault.Interrupted, ""
+	case notAdmitted != "":
+		return fault.Admission, notAdmitted
 	case apierrors.IsForbidden(err):
 		return fault.Forbidden, "ask an admin of the cluster for this right; see yours: kubectl auth can-i --list -n NAMESPACE"
 	case apierrors.IsUnauthorized(err), isCredentialPlugin(err):
@@ -42,13 +46,21 @@ func diagnose(err error) (fault.Reason, string) {
 		return fault.NotFound, ""
 	case apierrors.IsTimeout(err), apierrors.IsServerTimeout(err), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return fault.Timeout, "check the API server: kubectl get --raw /readyz; a longer wait: --request-timeout 60s"
-	case isDial(err), apierrors.IsServiceUnavailable(err):
+	case apierrors.IsTooManyRequests(err):
+		return fault.Unreachable, "the API server has too much to do: run the command again in a minute"
+	case isDial(err), apierrors.IsServiceUnavailable(err), isBadGateway(err):
 		return fault.Unreachable, "check the context and the network: kubectl config current-context; kubectl get --raw /readyz"
 	}
 	return fault.Internal, ""
 }
 
 func isNotFound(err error) bool { return apierrors.IsNotFound(err) }
+
+// isBadGateway tells a proxy before the API server that does not reach it.
+func isBadGateway(err error) bool {
+	var answer apierrors.APIStatus
+	return errors.As(err, &answer) && answer.Status().Code == http.StatusBadGateway
+}
 
 // isTimeout tells the time-outs of package net, wherever they are in the chain.
 func isTimeout(err error) bool {

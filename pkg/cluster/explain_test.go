@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -61,7 +62,14 @@ func TestExplain(t *testing.T) {
 		{"wrong name", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a"}, fault.Unreachable, "kubectl config current-context"},
 		{"expired", x509.CertificateInvalidError{Reason: x509.Expired}, fault.Unreachable, "kubectl config current-context"},
 		{"shutting down", apierrors.NewServiceUnavailable("down"), fault.Unreachable, "kubectl get --raw /readyz"},
-		{"a webhook refused", apierrors.NewBadRequest("admission webhook denied the request"), fault.Internal, ""},
+		{"a webhook refused", apierrors.NewBadRequest(`admission webhook "policy.example.com" denied the request: no`), fault.Admission, "ask who keeps the webhook (whose it is: kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations "},
+		{"a webhook hangs", apierrors.NewInternalError(errors.New(`failed calling webhook "policy.example.com": failed to call webhook: context deadline exceeded`)), fault.Admission, "the webhook must answer first"},
+		{"istiod is away", apierrors.NewInternalError(errors.New(`failed calling webhook "rev.validation.istio.io": failed to call webhook: connection refused`)), fault.Admission, "it is istiod's: kubectl get pods -A -l app=istiod"},
+		{"a quota is used up", apierrors.NewForbidden(secrets, "a", errors.New("exceeded quota: team, requested: count/secrets=1, used: count/secrets=1, limited: count/secrets=1")), fault.Admission, "kubectl get resourcequota -A --field-selector metadata.name=team"},
+		{"a policy", apierrors.NewForbidden(secrets, "a", errors.New("ValidatingAdmissionPolicy 'no-secrets' with binding 'all' denied request: no")), fault.Admission, "kubectl get validatingadmissionpolicy no-secrets -o yaml"},
+		{"a webhook's words of somebody else", errors.New(`failed calling webhook "a.example.com"`), fault.Internal, ""},
+		{"a proxy before it", apierrors.NewGenericServerResponse(http.StatusBadGateway, "GET", secrets, "a", "no upstream", 0, true), fault.Unreachable, "kubectl get --raw /readyz"},
+		{"too much to do", apierrors.NewTooManyRequestsError("wait"), fault.Unreachable, "run the command again in a minute"},
 		{"anything", errors.New("x"), fault.Internal, ""},
 		{"known already", fault.New(fault.NoReadyPod, "wait", "none is ready"), fault.NoReadyPod, "wait"},
 	}

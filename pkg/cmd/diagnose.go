@@ -235,7 +235,7 @@ func (o *diagnoseOptions) end(d *diagnose.Diagnosis) error {
 func (o *diagnoseOptions) explainCode() error {
 	if o.explain == "list" {
 		for _, c := range diagnose.Checks() {
-			fmt.Fprintf(o.factory.Streams.Out, "%s  %s\n", c.Code, c.Title)
+			fmt.Fprintf(o.factory.UI.Out(), "%s  %s\n", c.Code, c.Title)
 		}
 		return nil
 	}

@@ -24,7 +24,7 @@ func (o *diagnoseOptions) print(d *diagnose.Diagnosis) error {
 type diagnoseView struct{ f *Factory }
 
 func (v diagnoseView) line(format string, args ...any) {
-	fmt.Fprintf(v.f.Streams.Out, format+"\n", args...)
+	fmt.Fprintf(v.f.UI.Out(), format+"\n", args...)
 }
 
 // table is the road as a picture, the findings, what was noticed beside, and a

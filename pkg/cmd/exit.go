@@ -35,6 +35,7 @@ var exitCodes = map[fault.Reason]int{
 	fault.Unreachable:   exitError,
 	fault.Unauthorized:  exitError, // of the kubeconfig; not a login at Kubeflow
 	fault.Forbidden:     exitError,
+	fault.Admission:     exitError,
 	fault.ClockSkew:     exitError,
 	fault.NoIstio:       exitError,
 	fault.NotKubeflow:   exitError,

@@ -26,7 +26,7 @@ func offerForward(err error) error {
 
 func isRefusal(err error) bool {
 	switch fault.ReasonOf(err) {
-	case fault.Forbidden, fault.Overlap, fault.NotOurs, fault.Conflict, fault.NoServicePort, fault.Unguarded:
+	case fault.Forbidden, fault.Admission, fault.Overlap, fault.NotOurs, fault.Conflict, fault.NoServicePort, fault.Unguarded:
 		return true
 	}
 	// Admission webhooks and policies refuse with a code of their choice.

@@ -30,6 +30,7 @@ func denied(code int32) error {
 
 func TestOfferForward(t *testing.T) {
 	const offer = "without a change to the cluster: kubectl kftls port-forward --tls"
+	const rule = "it is a rule of this cluster; ask who keeps the webhook (whose it is: " + cluster.ListWebhooks + "); or " + offer
 	for name, tc := range map[string]struct {
 		err  error
 		hint string
@@ -40,8 +41,9 @@ func TestOfferForward(t *testing.T) {
 		"conflict":      {fault.New(fault.Conflict, "", "x"), offer},
 		"no port":       {fault.New(fault.NoServicePort, "", "x"), offer},
 		"unguarded":     {errors.Join(fault.New(fault.Unguarded, "", "x"), errors.New("y")), offer},
-		"webhook, 400":  {cluster.Explain(denied(http.StatusBadRequest), "create"), offer},
-		"webhook, 422":  {cluster.Explain(denied(http.StatusUnprocessableEntity), "create"), offer},
+		"webhook, 400":  {cluster.Explain(denied(http.StatusBadRequest), "create"), rule},
+		"webhook, 422":  {cluster.Explain(denied(http.StatusUnprocessableEntity), "create"), rule},
+		"quota":         {fault.New(fault.Admission, "make room", "x"), "make room; or " + offer},
 		"down":          {fault.New(fault.Unreachable, "look", "x"), "look"},
 		"said no":       {fault.New(fault.Declined, "", "x"), ""},
 		"interrupted":   {fault.New(fault.Interrupted, "", "x"), ""},

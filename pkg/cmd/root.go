@@ -4,7 +4,9 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -42,8 +44,14 @@ func Run(ctx context.Context, args []string, streams ui.Streams, env Environment
 	if text := errorText(err); text != "" {
 		f.UI.Error(text, fault.HintOf(err))
 	}
-	if printErr := printFailure(ctx, f, verb, err); printErr != nil {
+	if printErr := printFailure(ctx, f, verb, err); printErr != nil && f.UI.OutError() == nil {
 		f.UI.Error(printErr.Error(), "")
+	}
+	if lost := f.UI.OutError(); lost != nil && !errors.Is(err, lost) {
+		f.UI.Error(fmt.Sprintf("write the result: %v", lost), "")
+		if err == nil {
+			err = silentExit(exitError) // it was not done: nobody has the result
+		}
 	}
 	return exitCode(ctx, err)
 }
@@ -77,7 +85,7 @@ func newRootCommand(f *Factory, args []string) *cobra.Command {
 	}
 	root.SetArgs(args)
 	root.SetIn(f.Streams.In)
-	root.SetOut(f.Streams.Out)
+	root.SetOut(f.UI.Out())
 	root.SetErr(f.Streams.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().SortFlags = true

@@ -11,7 +11,7 @@ import (
 // printStatus writes the status for people, on stdout.
 func printStatus(f *Factory, s statusReport) {
 	field := func(name, format string, args ...any) {
-		fmt.Fprintf(f.Streams.Out, "%-13s %s\n", name+":", fmt.Sprintf(format, args...))
+		fmt.Fprintf(f.UI.Out(), "%-13s %s\n", name+":", fmt.Sprintf(format, args...))
 	}
 	if s.Context != "" {
 		field("Context", "%s (%s)", s.Context, s.Server)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kftls/kubectl-kftls/pkg/fault"
 	"github.com/kftls/kubectl-kftls/pkg/gateway"
 	"github.com/kftls/kubectl-kftls/pkg/setup"
 )
@@ -127,10 +128,13 @@ func (o *teardownOptions) run(ctx context.Context) error {
 	for _, change := range done {
 		fmt.Fprintf(ui.Out(), "%s %s\n", objectRef(change), kubectlVerb(change.Action))
 	}
-	if err == nil && len(done) == 0 { // another teardown was quicker
+	switch {
+	case err == nil && len(done) == 0: // another teardown was quicker
 		fmt.Fprint(ui.Out(), unchanged)
-	}
-	if err != nil && len(done) < len(plan.Changes) {
+	case err == nil || len(done) == len(plan.Changes):
+	case len(done) == 0 && fault.ReasonOf(err) == fault.Admission:
+		ui.Note("Nothing was changed. Run '%s teardown' again to take it back.", o.factory.Name)
+	default:
 		ui.Note("Run '%s teardown' again to take back the rest.", o.factory.Name)
 	}
 	return err

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kftls/kubectl-kftls/pkg/ui"
 )
 
 // apiServer answers /version as a Kubernetes API server does; its kubeconfig is
@@ -177,5 +180,23 @@ func TestLogLevelShowsNoSecrets(t *testing.T) {
 	}
 	if !klog.V(6).Enabled() || klog.V(7).Enabled() {
 		t.Errorf("klog logs level 6: %v, level 7: %v", klog.V(6).Enabled(), klog.V(7).Enabled())
+	}
+}
+
+// full is a disk without room behind a redirected stdout.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestAResultThatIsLost is an error of every command, also of those that look at no
+// write.
+func TestAResultThatIsLost(t *testing.T) {
+	var stderr strings.Builder
+	home := t.TempDir()
+	code := Run(t.Context(), []string{"kubectl-kftls", "status", "--local"},
+		ui.Streams{In: strings.NewReader(""), Out: full{}, Err: &stderr},
+		Environment{Get: func(name string) string { return map[string]string{"KFTLS_HOME": home}[name] }})
+	if code != exitError || !strings.Contains(stderr.String(), "error: write the result: no space left on device\n") {
+		t.Errorf("exit code %d, stderr %q", code, stderr.String())
 	}
 }

@@ -22,12 +22,16 @@ const (
 	LocalState Reason = "LocalState"
 	// Declined is a question that was answered with no, or could not be asked.
 	Declined Reason = "Declined"
-	// Unreachable is an API server or address that does not answer.
+	// Unreachable is an API server or address that does not answer, or has too much
+	// to do to answer now.
 	Unreachable Reason = "Unreachable"
 	// Unauthorized is kubeconfig credentials that the API server does not take.
 	Unauthorized Reason = "Unauthorized"
 	// Forbidden is a right that the user lacks.
 	Forbidden Reason = "Forbidden"
+	// Admission is a change that a webhook, a policy or a quota of the cluster does
+	// not let through.
+	Admission Reason = "Admission"
 	// ClockSkew is a clock too far from the API server's to make certificates.
 	ClockSkew Reason = "ClockSkew"
 	// NoIstio is a cluster that does not serve Istio's API.

@@ -17,12 +17,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kftls/kubectl-kftls/pkg/cluster"
+	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
 // writeTimeout bounds one write, which is not cut short by Ctrl-C: half a
 // write would be one of which nobody knows whether it happened. It leaves room
-// for an admission webhook that hangs for the API server's 10 s.
-const writeTimeout = 15 * time.Second
+// for an admission webhook that hangs for the API server's 10 s; who asks for
+// longer requests gets them.
+func (w Writer) writeTimeout() time.Duration {
+	return max(cluster.DefaultRequestTimeout, w.Cluster.Config.Timeout)
+}
 
 // Writer carries out the changes of a plan.
 type Writer struct {
@@ -74,7 +78,7 @@ func (w Writer) Begin(ctx context.Context, change Change) (*unstructured.Unstruc
 			return change.Before, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.writeTimeout())
 	defer cancel()
 	return w.write(ctx, change, nil)
 }
@@ -86,7 +90,7 @@ func (w Writer) End(ctx context.Context, change Change, stored *unstructured.Uns
 	if !change.leavesGateway() {
 		return stored, nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.writeTimeout())
 	defer cancel()
 	return w.giveBack(ctx, change, stored)
 }
@@ -111,8 +115,14 @@ func (w Writer) write(ctx context.Context, change Change, dryRun []string) (stor
 	if dryRun != nil {
 		doing = "try to " + doing
 	}
-	return stored, cluster.Explain(err, "%s %s %s", doing, change.Kind, change.Object())
+	err = cluster.Explain(err, "%s %s %s", doing, change.Kind, change.Object())
+	if fault.ReasonOf(err) == fault.Timeout { // nothing in it says what the API server waited for
+		err = fault.Wrap(fault.Timeout, slowWriteHint, err)
+	}
+	return stored, err
 }
+
+const slowWriteHint = "a webhook that hangs is the usual cause, see them: " + cluster.ListWebhooks + "; a longer wait: --request-timeout 60s"
 
 func (w Writer) client(change Change) dynamic.ResourceInterface {
 	namespace, _, _ := strings.Cut(change.Object(), "/")

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kftls/kubectl-kftls/internal/testutil"
+	"github.com/kftls/kubectl-kftls/pkg/cluster"
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
 
@@ -332,7 +333,7 @@ func TestAWriteEnds(t *testing.T) {
 		_, err := g.writer.Apply(t.Context(), plan.Changes[0])
 		close(release)
 		wantReason(t, err, fault.Timeout)
-		if waited := time.Since(begun); waited > writeTimeout {
+		if waited := time.Since(begun); waited > cluster.DefaultRequestTimeout {
 			t.Errorf("waited %s", waited)
 		}
 	})

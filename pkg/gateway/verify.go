@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -111,7 +112,7 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 	if len(pods) == 0 {
 		return verdict, fault.New(fault.NoReadyPod, "", "no gateway pod is ready")
 	}
-	answers := make([][]Answer, len(pods))
+	answers, errs := make([][]Answer, len(pods)), make([]error, len(pods))
 	// A door without a guard is reported at once: no other answer is waited for.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -120,10 +121,14 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 		verdict.Pods = append(verdict.Pods, pod.Name)
 		group.Go(func() (err error) {
 			answers[i], err = v.lookAt(ctx, stop, pod)
+			errs[i] = err
 			return err
 		})
 	}
 	err := group.Wait()
+	if fault.ReasonOf(err) == fault.Verification {
+		err = partly(pods, errs, err)
+	}
 	for _, answer := range answers {
 		switch guard := Guard(v.Plain, answer); {
 		case guard == nil && len(answer) == len(guardedPaths):
@@ -134,6 +139,23 @@ func (v Verification) look(ctx context.Context) (*Verdict, error) {
 		}
 	}
 	return verdict, err
+}
+
+// partly says of a failure that it is not all pods', and which. Where others serve
+// it, istiod has sent it out.
+func partly(pods []portforward.Pod, errs []error, err error) error {
+	var late []string
+	for i, pod := range pods {
+		if errs[i] != nil {
+			late = append(late, pod.Name)
+		}
+	}
+	if len(late) == 0 || len(late) == len(pods) {
+		return err
+	}
+	hint := fmt.Sprintf("istiod has sent it to the others: this one is about to end, or does not hear from istiod, and then wants replacing: kubectl -n %s delete pod %s",
+		pods[0].Namespace, strings.Join(late, " "))
+	return fault.New(fault.Verification, hint, "%d of %d gateway pods serve it: %w", len(pods)-len(late), len(pods), err)
 }
 
 // lookAt checks one pod: the certificate under each name, and the guard. It
@@ -178,6 +200,9 @@ func (v Verification) lookAt(ctx context.Context, stop func(), pod portforward.P
 
 func (v Verification) handshake(ctx context.Context, road Road, pod, name string) ([]*x509.Certificate, error) {
 	chain, err := Handshake(ctx, road, SampleName(name))
+	if errors.Is(err, portforward.ErrLost) {
+		return nil, fault.New(fault.Verification, cutHint, "pod %s could not be asked: %w", pod, err)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Verification, notServedHint, "pod %s does not serve TLS on port %d yet: %w", pod, v.Port, err)
 	}
@@ -195,6 +220,9 @@ func (v Verification) judge(chain []*x509.Certificate, pod, name string) error {
 	}
 	return nil
 }
+
+const cutHint = "the API server, or a proxy before it, ends the connections to pods, such as after a time: ask who keeps it; " +
+	"see whether kubectl gets through: kubectl -n istio-system port-forward svc/istio-ingressgateway 8443:443"
 
 const notServedHint = "see what istiod says of it: kubectl -n istio-system logs deploy/istiod --tail 20"
 

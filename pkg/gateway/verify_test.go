@@ -147,6 +147,15 @@ func TestVerifyTimesOut(t *testing.T) {
 			"no listener", func(s *served) { s.pods.Late = func(string) bool { return true } },
 			"does not serve TLS on port 443 yet: TLS handshake for localhost: ", false,
 		},
+		{
+			"no listener on one pod", func(s *served) { s.pods.Late = func(pod string) bool { return pod == "gateway-b" } },
+			"1 of 2 gateway pods serve it: pod gateway-b does not serve TLS on port 443 yet: ", true,
+		},
+		{
+			"tunnels that are cut", func(s *served) {
+				s.pods.Fail = func(portforward.Target) error { return portforward.ErrLost }
+			}, "could not be asked: ", false,
+		},
 		{"another leaf", func(s *served) { s.pods.Serves = pair(another) }, "serves another certificate for ", true},
 		{"a CA that the client does not trust", func(s *served) {
 			s.pods.Serves, s.verify.Leaf = pair(foreignLeaf), foreignLeaf.Fingerprint()
@@ -188,6 +197,29 @@ func TestVerifyTimesOut(t *testing.T) {
 					t.Errorf("guarded %v", verdict.Guarded)
 				}
 			})
+		})
+	}
+}
+
+// TestVerifyHints: what helps is another thing where all pods, one pod or the road
+// is the trouble.
+func TestVerifyHints(t *testing.T) {
+	for hint, change := range map[string]func(*served){
+		"logs deploy/istiod": func(s *served) { s.pods.Late = func(string) bool { return true } },
+		"kubectl -n istio-system delete pod gateway-b": func(s *served) {
+			s.pods.Late = func(pod string) bool { return pod == "gateway-b" }
+		},
+		"ends the connections to pods": func(s *served) {
+			s.pods.Fail = func(portforward.Target) error { return portforward.ErrLost }
+		},
+	} {
+		inBubble(t, func(t *testing.T) {
+			s := newServed(t)
+			change(s)
+			_, err := s.within(t)
+			if got := fault.HintOf(err); !strings.Contains(got, hint) {
+				t.Errorf("hint %q, want %q in it", got, hint)
+			}
 		})
 	}
 }

@@ -221,8 +221,11 @@ func (s *Setup) writeOne(ctx context.Context, result *Result, change gateway.Cha
 // isRefused tells of a failed write that it was surely not made: the API server
 // refused it, or it was never sent. A time-out leaves that open.
 func isRefused(err error) bool {
-	if fault.ReasonOf(err) == fault.Interrupted {
-		return true // a write that was sent is not interrupted
+	switch fault.ReasonOf(err) {
+	case fault.Interrupted: // a write that was sent is not interrupted
+		return true
+	case fault.Admission: // with whatever code: it comes before anything is stored
+		return true
 	}
 	var answer apierrors.APIStatus
 	return errors.As(err, &answer) && answer.Status().Code >= 400 && answer.Status().Code < 500

@@ -110,6 +110,39 @@ func TestAServerThatCannotBeTakenOut(t *testing.T) {
 	})
 }
 
+// TestAServerIsTakenOutOnceTheAPIServerIsBack: one that restarts may be away just
+// when our server has to go.
+func TestAServerIsTakenOutOnceTheAPIServerIsBack(t *testing.T) {
+	for name, test := range map[string]struct {
+		away    time.Duration
+		removed bool
+	}{
+		"for a while": {5 * time.Second, true},
+		"for good":    {time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inScene(t, func(t *testing.T, s *scene) {
+				s.pods.Late = never
+				begun := time.Now()
+				back := begun.Add(s.Options.Timeout + test.away)
+				s.intercept(func(r testutil.Request) int {
+					if time.Since(begun) >= s.Options.Timeout && time.Now().Before(back) {
+						return http.StatusBadGateway
+					}
+					return 0
+				})
+				result, err := s.run(t.Context())
+				if result.Removed != test.removed || s.isUnproven() == test.removed || strings.Contains(s.servers(), "https") == test.removed {
+					t.Errorf("servers %s, unproven %v, %+v", s.servers(), s.isUnproven(), result)
+				}
+				if !test.removed && (fault.HintOf(err) != "kubectl kftls teardown" || time.Since(begun) > s.Options.Timeout+2*safetyTimeout) {
+					t.Errorf("after %s: %v", time.Since(begun), err)
+				}
+			})
+		})
+	}
+}
+
 // TestAfterAKill is the run after one that was killed between the write of the
 // Gateway and the proof: the mark tells.
 func TestAfterAKill(t *testing.T) {

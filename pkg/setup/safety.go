@@ -52,7 +52,9 @@ func (s *Setup) mustTakeOut(result *Result, cause error) bool {
 
 func (s *Setup) takeOut(ctx context.Context, result *Result, cause error) error {
 	end := s.Progress("Take our server off the Gateway: it is not proven that the login guards it")
-	err := gateway.TakeOut(ctx, s.writer(result.Proposal), result.Proposal.Finding.Door, result.Proposal.Finding.Spec.SecretName)
+	err := insist(ctx, func() error {
+		return gateway.TakeOut(ctx, s.writer(result.Proposal), result.Proposal.Finding.Door, result.Proposal.Finding.Spec.SecretName)
+	})
 	end("", err)
 	if err != nil {
 		return errors.Join(fault.New(fault.Unguarded, "kubectl kftls teardown",
@@ -60,6 +62,26 @@ func (s *Setup) takeOut(ctx context.Context, result *Result, cause error) error 
 	}
 	result.Removed = true
 	return errors.Join(cause, s.Home.MarkProven(s.origin(result.Proposal.Finding.Door)))
+}
+
+// insistPause is how soon an API server that does not answer is asked again.
+const insistPause = 250 * time.Millisecond
+
+// insist does something again and again while the API server does not answer: one
+// that restarts is back within seconds, and nobody may find an unproven server
+// on the Gateway meanwhile. It ends with ctx.
+func insist(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if fault.ReasonOf(err) != fault.Unreachable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(insistPause):
+		}
+	}
 }
 
 // rollBack undoes the writes of this run, the last one first.

@@ -52,7 +52,7 @@ func (h *Home) SaveAuthority(a *ca.Authority, o Origin) (dir string, err error) 
 		err = h.complete(dir, a, o)
 	}
 	if err != nil {
-		return "", fault.New(fault.LocalState, cmp.Or(fault.HintOf(err), elsewhere), "save the certificate authority in %s: %w", dir, err)
+		return "", fault.New(fault.LocalState, cmp.Or(fault.HintOf(err), placeHint(h.dir, err)), "save the certificate authority in %s: %w", dir, err)
 	}
 	return dir, nil
 }

@@ -29,7 +29,7 @@ type File struct {
 // names each. All content is on the disk before the first file gets its name.
 func Export(dir string, files []File, overwrite bool) error {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return fault.New(fault.LocalState, "", "make the folder for the export: %w", err)
+		return fault.New(fault.LocalState, exportHint(dir, err), "make the folder for the export: %w", err)
 	}
 	if err := CheckExport(dir, files, overwrite); err != nil {
 		return err
@@ -45,7 +45,7 @@ func Export(dir string, files []File, overwrite bool) error {
 		for _, temp := range temps {
 			_ = os.Remove(temp) // those that were renamed are gone already
 		}
-		return fault.New(fault.LocalState, "", "export to %s: %w", dir, err)
+		return fault.New(fault.LocalState, exportHint(dir, err), "export to %s: %w", dir, err)
 	}
 	return nil
 }

@@ -26,9 +26,6 @@ const (
 	dirMode    fs.FileMode = 0o700
 )
 
-// elsewhere is the hint for a folder that cannot be made good in place.
-const elsewhere = "set KFTLS_HOME to a folder of your own, on a file system that keeps permissions"
-
 // Home is the state folder of one user on one computer.
 type Home struct {
 	dir string
@@ -47,32 +44,47 @@ func Open(dir string, now func() time.Time) (*Home, error) {
 	if err != nil {
 		return nil, fault.New(fault.LocalState, elsewhere, "find the state folder: %w", err)
 	}
+	isNew := !exists(dir)
 	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "make the state folder: %w", err)
+		return nil, fault.New(fault.LocalState, placeHint(dir, err), "make the state folder: %w", err)
+	}
+	if isNew {
+		if err := closeToOthers(dir); err != nil {
+			return nil, fault.Wrap(fault.LocalState, elsewhere, err)
+		}
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fault.New(fault.LocalState, elsewhere, "open the state folder: %w", err)
 	}
-	if err := checkOwnership(dir, info); err != nil {
+	foreign, err := checkOwnership(dir, info), probeWrite(dir)
+	switch {
+	case errors.Is(err, errUnkept): // its mode says nothing, and chmod would change nothing
 		return nil, err
-	}
-	if err := probeWrite(dir); err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "write to the state folder: %w", err)
+	case foreign != nil:
+		return nil, foreign
+	case err != nil:
+		return nil, fault.New(fault.LocalState, placeHint(dir, err), "write to the state folder: %w", err)
 	}
 	h := &Home{dir: dir, now: now}
 	h.sweep()
 	return h, nil
 }
 
+// errUnkept is a file system on which everybody has the same rights on every file.
+var errUnkept = errors.New("its file system keeps no permissions")
+
 // probeWrite finds out by doing: permissions alone do not tell of a full disk
-// or of one mounted read-only.
+// or of one mounted read-only, nor what becomes of the mode of a secret.
 func probeWrite(dir string) error {
 	f, err := os.CreateTemp(dir, probePrefix)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString("written to see whether it can be\n")
+	if err == nil {
+		err = closeToOthers(f.Name()) // it has the mode of a secret
+	}
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
@@ -97,7 +109,7 @@ func (h *Home) ComputerID() (string, error) {
 	}
 	err = createFile(path, []byte(hex.EncodeToString(random[:])+"\n"), publicMode)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fault.New(fault.LocalState, elsewhere, "write the id of this computer: %w", err)
+		return "", fault.New(fault.LocalState, placeHint(h.dir, err), "write the id of this computer: %w", err)
 	}
 	return readComputerID(path)
 }

@@ -80,7 +80,7 @@ func (h *Home) makeLocal(now time.Time) (*ca.Authority, error) {
 		})
 	}
 	if err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "keep this computer's own CA in %s: %w", dir, err)
+		return nil, fault.New(fault.LocalState, placeHint(dir, err), "keep this computer's own CA in %s: %w", dir, err)
 	}
 	return made, nil
 }

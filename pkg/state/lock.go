@@ -21,7 +21,7 @@ func (h *Home) Lock(ctx context.Context) (unlock func() error, err error) {
 	path := filepath.Join(h.dir, "lock")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, keyMode)
 	if err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "open the lock of the state folder: %w", err)
+		return nil, fault.New(fault.LocalState, placeHint(h.dir, err), "open the lock of the state folder: %w", err)
 	}
 	if err := waitForLock(ctx, f); err != nil {
 		return nil, errors.Join(err, f.Close())

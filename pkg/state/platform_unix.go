@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kftls/kubectl-kftls/pkg/fault"
 )
+
+// fullDisk are the errors of a write that finds no room (write(2)). EFBIG comes from
+// a limit on the size of files, such as a shell's ulimit.
+var fullDisk = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG}
 
 // checkOwnership refuses a folder that somebody else may write to.
 func checkOwnership(dir string, info fs.FileInfo) error {
@@ -39,6 +44,29 @@ func checkSecret(path string) error {
 	}
 	return nil
 }
+
+// closeToOthers finds out whether the mode of a secret counts. A file system that keeps
+// none says so of every file: FAT, and a Windows drive in WSL without the mount option
+// metadata (https://learn.microsoft.com/windows/wsl/file-permissions).
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return checkKept(path, info.Mode())
+}
+
+// checkKept compares the mode that a secret has with the one that it was given.
+func checkKept(path string, mode fs.FileMode) error {
+	if mode.Perm()&0o077 == 0 {
+		return nil
+	}
+	return fault.New(fault.LocalState, unkeptHint,
+		"others could read a private key in %s: %w (what was closed to others has the mode %04o)", filepath.Dir(path), errUnkept, mode.Perm())
+}
+
+const unkeptHint = "set KFTLS_HOME to a folder on a file system that keeps permissions; in WSL: export KFTLS_HOME=~/.config/kftls, " +
+	"or mount the Windows drive with metadata (/etc/wsl.conf: [automount] options = metadata)"
 
 // checkWritable asks without writing.
 func checkWritable(dir string) error {

@@ -5,6 +5,7 @@ package state
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -129,4 +130,51 @@ func TestFoldersThatCannotBeWritten(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAFileSystemWithoutPermissions has modes as a Windows drive in WSL (0777) and a
+// mounted share (0755) show them, whatever chmod said. Mounting one takes root.
+func TestAFileSystemWithoutPermissions(t *testing.T) {
+	for mode, kept := range map[fs.FileMode]bool{0o600: true, 0o700: true, 0o400: true, 0o777: false, 0o755: false, 0o644: false, 0o640: false} {
+		err := checkKept("/mnt/c/Users/me/kftls/.probe-1", mode)
+		if kept {
+			if err != nil {
+				t.Errorf("%04o: %v", mode, err)
+			}
+			continue
+		}
+		mustRefuse(t, err, "others could read a private key in /mnt/c/Users/me/kftls: its file system keeps no permissions")
+		if hint := fault.HintOf(err); !strings.Contains(hint, "in WSL: export KFTLS_HOME=~/.config/kftls") {
+			t.Errorf("hint %q", hint)
+		}
+	}
+}
+
+// TestOpenOnAFileSystemWithoutPermissions is the same on a real one: FAT.
+func TestOpenOnAFileSystemWithoutPermissions(t *testing.T) {
+	dir := mountFAT(t)
+	_, err := Open(filepath.Join(dir, "kftls"), nil)
+	mustRefuse(t, err, "its file system keeps no permissions")
+	if left, _ := os.ReadDir(filepath.Join(dir, "kftls")); len(left) != 0 {
+		t.Errorf("left there: %v", left)
+	}
+}
+
+func mountFAT(t *testing.T) string {
+	t.Helper()
+	image, dir := filepath.Join(t.TempDir(), "fat"), t.TempDir()
+	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"mkfs.vfat", image}, {"mount", "-o", "loop", image, dir}} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			t.Skipf("NOT RUN %s: %s: %v %s", t.Name(), strings.Join(command, " "), err, strings.TrimSpace(string(out)))
+		}
+	}
+	t.Cleanup(func() {
+		if err := exec.Command("umount", dir).Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -8,15 +8,25 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// checkOwnership leaves it to the folder's access list: mode bits say nothing
-// on Windows, and a user's profile is closed to other users.
-func checkOwnership(string, fs.FileInfo) error { return nil }
+// fullDisk are the errors of a write that finds no room.
+var fullDisk = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED}
 
-// checkSecret asks only whether the key is there, see checkOwnership.
-func checkSecret(path string) error {
-	_, err := os.Stat(path)
-	return err
+// checkOwnership refuses a folder that everybody may write to.
+func checkOwnership(dir string, _ fs.FileInfo) error {
+	return requireClosed(dir, "the state folder", rightsToWrite)
 }
+
+// checkSecret refuses a key that everybody may read or write.
+func checkSecret(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	return requireClosed(path, "the private key", rightsToUse)
+}
+
+// closeToOthers makes a file or folder its owner's alone, which mode bits do not on
+// Windows.
+func closeToOthers(path string) error { return restrict(path) }
 
 // checkWritable leaves it to the write: only that tells on Windows.
 func checkWritable(string) error { return nil }

@@ -109,7 +109,7 @@ func openLock(path string) (*os.File, error) {
 func (r *RunFolder) Write(name string, data []byte) (path string, err error) {
 	path = filepath.Join(r.Path, name)
 	if err := os.WriteFile(path, data, keyMode); err != nil {
-		return "", fault.New(fault.LocalState, elsewhere, "write a file for this run: %w", err)
+		return "", fault.New(fault.LocalState, placeHint(r.Path, err), "write a file for this run: %w", err)
 	}
 	return path, nil
 }

@@ -28,7 +28,7 @@ func (s *Sessions) Lock(ctx context.Context, id SessionID) (*SessionLock, error)
 	began := time.Now()
 	f, err := os.OpenFile(s.stem(id)+".lock", os.O_CREATE|os.O_RDWR, keyMode)
 	if err != nil {
-		return nil, fault.New(fault.LocalState, elsewhere, "open the lock of a login: %w", err)
+		return nil, fault.New(fault.LocalState, placeHint(s.dir, err), "open the lock of a login: %w", err)
 	}
 	if err := waitForLock(ctx, f); err != nil {
 		_ = f.Close() // it holds nothing

@@ -88,7 +88,7 @@ func (s *Sessions) write(id SessionID, data []byte) error {
 	if err == nil {
 		err = replaceFile(s.path(id), content, keyMode)
 	}
-	return fault.Wrap(fault.LocalState, elsewhere, wrap("keep the session of "+id.Login, err))
+	return fault.Wrap(fault.LocalState, placeHint(s.dir, err), wrap("keep the session of "+id.Login, err))
 }
 
 // List returns the sessions of an endpoint ("" of all) that can be read, sorted

@@ -38,7 +38,7 @@ func (h *Home) SaveSource(fingerprint string, s Source) error {
 		return fmt.Errorf("encode %s: %w", sourceFile, err)
 	}
 	if err := replaceFile(filepath.Join(h.authorityDir(fingerprint), sourceFile), append(data, '\n'), publicMode); err != nil {
-		return fault.New(fault.LocalState, elsewhere, "remember where the key of the certificate authority lies: %w", err)
+		return fault.New(fault.LocalState, placeHint(h.dir, err), "remember where the key of the certificate authority lies: %w", err)
 	}
 	return nil
 }

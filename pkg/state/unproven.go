@@ -21,9 +21,13 @@ const unprovenDir = "unproven"
 func (h *Home) MarkUnproven(o Origin) error {
 	dir := filepath.Join(h.dir, unprovenDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fault.New(fault.LocalState, "", "make the folder %s: %w", dir, err)
+		return fault.New(fault.LocalState, placeHint(h.dir, err), "make the folder %s: %w", dir, err)
 	}
-	return replaceFile(h.unprovenPath(o), []byte(o.Server+" "+o.Gateway+"\n"), 0o600)
+	err := replaceFile(h.unprovenPath(o), []byte(o.Server+" "+o.Gateway+"\n"), 0o600)
+	if err != nil {
+		return fault.New(fault.LocalState, placeHint(h.dir, err), "note that the server is not proven yet: %w", err)
+	}
+	return nil
 }
 
 // MarkProven takes the note back.

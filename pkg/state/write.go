@@ -26,6 +26,9 @@ func writeTemp(dir string, data []byte, mode fs.FileMode) (path string, err erro
 
 func fill(f *os.File, data []byte, mode fs.FileMode) error {
 	err := f.Chmod(mode)
+	if err == nil && mode.Perm()&0o077 == 0 {
+		err = closeToOthers(f.Name())
+	}
 	if err == nil {
 		_, err = f.Write(data)
 	}

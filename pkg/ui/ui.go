@@ -30,6 +30,7 @@ type UI struct {
 	Now func() time.Time
 
 	streams      Streams
+	out          *watched
 	interactive  bool
 	errTerminal  bool // stderr shows progress
 	rewrite      bool // a line on stderr can be written again
@@ -50,6 +51,7 @@ func New(s Streams, env func(string) string) *UI {
 	color := smart && env("NO_COLOR") == ""
 	return &UI{
 		streams:     s,
+		out:         &watched{Writer: s.Out},
 		interactive: in && err,
 		errTerminal: err,
 		rewrite:     err && smart,
@@ -85,7 +87,11 @@ func speaksUTF8(env func(string) string) bool {
 }
 
 // Out is where results go.
-func (u *UI) Out() io.Writer { return u.streams.Out }
+func (u *UI) Out() io.Writer { return u.out }
+
+// OutError is why a result did not get out, such as a full disk behind a
+// redirected stdout; nil where all of it did.
+func (u *UI) OutError() error { return u.out.failure() }
 
 // InIsTerminal reports whether stdin is a terminal: nothing was piped in.
 func (u *UI) InIsTerminal() bool { return isTerminal(u.streams.In) }

@@ -57,11 +57,16 @@
 //	planted PASSWORD            search for this, too; those that `as` knows are searched for anyway
 //	kubeconfig FILE [-server URL] [-token TOKEN] [-bare]
 //	                            write a kubeconfig for the testbed, changed so
-//	apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]
-//	                            put a proxy before the API server; FILE is the kubeconfig that goes through it
+//	apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP] [-busy REGEXP]
+//	         [-cut D] [-cut-only REGEXP]
+//	                            put a proxy before the API server; FILE is the kubeconfig that goes through it;
+//	                            -busy answers 429; -cut ends what takes longer, tunnels too
 //	held FILE, release FILE     wait until the proxy holds a request; let it go
 //	fakeapi FILE                an API server that knows no API group; FILE is the kubeconfig
 //	askedfakeapi FILE N         it must have been asked N times exactly
+//	webhook NAME refuses|hangs RESOURCE SECONDS [really]
+//	                            an admission webhook for one kind of object, with its time-out; really: dry runs pass
+//	webhook NAME gone           take it away
 //	clients accept|refuse …     try real clients, see clients.Main
 //	notrun NAME WHY             say that something cannot run on this machine
 //

@@ -28,6 +28,7 @@ type heldProxy struct {
 
 	holdAnswer  *regexp.Regexp // METHOD URI whose answer is kept back
 	holdRequest *regexp.Regexp // METHOD URI that is kept back itself
+	busy        *regexp.Regexp // METHOD URI that is answered with 429
 	once        sync.Once
 	held        chan struct{} // closed when a request is held
 	release     chan struct{} // closed to let it go
@@ -54,10 +55,11 @@ func proxyOf(ts *testscript.TestScript, neg bool, args []string) *heldProxy {
 // as the admin, so that its kubeconfig needs no credentials.
 func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args)%2 == 0 {
-		ts.Fatalf("usage: apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP]")
+		ts.Fatalf("usage: apiproxy FILE [-shift D] [-hold-answer REGEXP] [-hold-request REGEXP] [-busy REGEXP] [-cut D] [-cut-only REGEXP]")
 	}
 	p := &heldProxy{held: make(chan struct{}), release: make(chan struct{})}
-	var shift time.Duration // of the Date header
+	var shift, cut time.Duration // of the Date header; how long a request may take
+	var cutOnly *regexp.Regexp   // METHOD URI that cut is for; nil means all
 	for option := args[1:]; len(option) > 0; option = option[2:] {
 		var err error
 		switch option[0] {
@@ -67,6 +69,12 @@ func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 			p.holdAnswer, err = regexp.Compile(option[1])
 		case "-hold-request":
 			p.holdRequest, err = regexp.Compile(option[1])
+		case "-busy":
+			p.busy, err = regexp.Compile(option[1])
+		case "-cut":
+			cut, err = time.ParseDuration(option[1])
+		case "-cut-only":
+			cutOnly, err = regexp.Compile(option[1])
 		default:
 			err = fmt.Errorf("unknown option %s", option[0])
 		}
@@ -80,7 +88,7 @@ func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 	proxy.Use(apiproxy.Hooks{
 		Before: func(c *apiproxy.Call) error {
 			p.hold(c, p.holdRequest)
-			return nil
+			return p.refuse(c)
 		},
 		After: func(c *apiproxy.Call, answer *http.Response) error {
 			if sent, err := http.ParseTime(answer.Header.Get("Date")); err == nil && shift != 0 {
@@ -88,6 +96,12 @@ func cmdAPIProxy(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			p.hold(c, p.holdAnswer)
 			return nil
+		},
+		Limit: func(c *apiproxy.Call) time.Duration {
+			if cutOnly != nil && !cutOnly.MatchString(c.String()) {
+				return 0
+			}
+			return cut
 		},
 	})
 }
@@ -104,6 +118,18 @@ func (p *heldProxy) hold(c *apiproxy.Call, which *regexp.Regexp) {
 		case <-c.Request.Context().Done():
 		}
 	})
+}
+
+// refuse answers as an API server that has too much to do
+// (https://kubernetes.io/docs/concepts/cluster-administration/flow-control/).
+func (p *heldProxy) refuse(c *apiproxy.Call) error {
+	if p.busy == nil || !p.busy.MatchString(c.String()) {
+		return nil
+	}
+	return &apiproxy.Refusal{
+		Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}, "Content-Type": {"text/plain"}},
+		Body: "Too many requests, please try again later.\n",
+	}
 }
 
 func cmdHeld(ts *testscript.TestScript, neg bool, args []string) {

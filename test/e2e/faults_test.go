@@ -72,6 +72,9 @@ func TestFaults(t *testing.T) {
 			door.try(child, row, diagnoses)
 		})
 	}
+	for profile, door := range doors {
+		t.Run("no secret is left on "+profile, func(t *testing.T) { vault.requireNone(t, door.bed) })
+	}
 	if diagnoses && updates {
 		table.write(t)
 	}

@@ -50,7 +50,7 @@ func look(seen map[string]bool) {
 		}
 		seen[folder+string(command)] = true
 		environment, err := os.ReadFile(filepath.Join(folder, "environ"))
-		if err != nil || !bytes.Contains(environment, []byte("KFTLS_HOME="+os.TempDir()+"/go-test-script")) {
+		if err != nil || !bytes.Contains(environment, []byte("KFTLS_HOME="+os.TempDir()+"/")) {
 			continue
 		}
 		text := string(bytes.ReplaceAll(command, []byte{0}, []byte{' '}))

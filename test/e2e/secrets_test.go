@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +23,11 @@ import (
 type secrets struct {
 	mu     sync.Mutex
 	known  map[string]string // value: what it is
+	keys   map[string]knownKey
 	needle map[string][]needle
+	starts *[1 << 24]bool // of the first three bytes of needles: most of a place begins none
 	places []place
+	modes  []string // files of the plugin that others may use
 }
 
 // place is a text of the suite: the output of a command, a file, a log, the
@@ -42,16 +46,20 @@ const (
 	anything  kinds = "session password"
 )
 
-type needle struct{ text, value, form string }
+type needle struct{ text, value, form, kind string }
 
 // vault holds the secrets of all stories of this run.
 var vault = func() *secrets {
-	s := &secrets{known: map[string]string{}, needle: map[string][]needle{}}
+	s := newSecrets()
 	for _, password := range people {
 		s.known[password] = "password"
 	}
 	return s
 }()
+
+func newSecrets() *secrets {
+	return &secrets{known: map[string]string{}, keys: map[string]knownKey{}, needle: map[string][]needle{}}
+}
 
 // sessionShapes find what a session is made of: oauth2-proxy's signed cookies
 // and the parts of split ones, the AuthService's, and JSON Web Tokens.
@@ -71,6 +79,7 @@ func (s *secrets) learn(text string) {
 			s.known[found[1]] = "session"
 		}
 	}
+	s.noteKeys(text, givenKey)
 }
 
 func (s *secrets) plant(value, kind string) {
@@ -93,17 +102,24 @@ const keyLength = 8
 // index makes the needles of every secret: a piece that no encoding of a URL
 // changes, and the three ways in which base64 can write it.
 func (s *secrets) index() {
-	s.needle = map[string][]needle{}
-	for value := range s.known {
+	s.needle, s.starts = map[string][]needle{}, new([1 << 24]bool)
+	for value, kind := range s.known {
 		piece := longestPlain(value)
 		for form, text := range forms(piece) {
-			if len(text) >= keyLength {
-				key := text[:keyLength]
-				s.needle[key] = append(s.needle[key], needle{text, value, form})
-			}
+			s.addNeedle(needle{text, value, form, kind})
 		}
 	}
+	s.indexKeys()
 }
+
+func (s *secrets) addNeedle(n needle) {
+	if len(n.text) >= keyLength {
+		s.needle[n.text[:keyLength]] = append(s.needle[n.text[:keyLength]], n)
+		s.starts[start(n.text)] = true
+	}
+}
+
+func start(text string) int { return int(text[0])<<16 | int(text[1])<<8 | int(text[2]) }
 
 func longestPlain(value string) string {
 	var longest string
@@ -132,13 +148,19 @@ func (s *secrets) find(p place) []string {
 	var found []string
 	told := map[string]bool{}
 	for i := 0; i+keyLength <= len(p.text); i++ {
+		if !s.starts[start(p.text[i:])] {
+			continue
+		}
 		for _, n := range s.needle[p.text[i:i+keyLength]] {
-			kind := s.known[n.value]
-			if told[n.value] || strings.Contains(string(p.allowed), kind) || !strings.HasPrefix(p.text[i:], n.text) {
+			if told[n.value] || strings.Contains(string(p.allowed), n.kind) || !strings.HasPrefix(p.text[i:], n.text) {
 				continue
 			}
 			told[n.value] = true
-			found = append(found, fmt.Sprintf("%s shows a %s %s, after %q", p.name, kind, n.form, p.text[max(0, i-60):i]))
+			if isKey(n.kind) { // what stands before it is the same key
+				found = append(found, fmt.Sprintf("%s shows the %s %s %s, at byte %d", p.name, n.kind, n.value, n.form, i))
+				continue
+			}
+			found = append(found, fmt.Sprintf("%s shows a %s %s, after %q", p.name, n.kind, n.form, p.text[max(0, i-60):i]))
 		}
 	}
 	return found
@@ -147,25 +169,40 @@ func (s *secrets) find(p place) []string {
 // requireNone searches every place that was kept so far, and the logs of a
 // testbed.
 func (s *secrets) requireNone(t *testing.T, bed *testbed) {
-	for _, folder := range []string{"logs", "node/logs", "controlplane"} {
-		s.keepFiles(filepath.Join(bed.dir, folder), bed.dir, func(name string, _ fs.FileMode) (kinds, bool) {
-			return noSecrets, strings.HasSuffix(name, ".log") || strings.HasSuffix(name, ".jsonl")
-		})
+	t.Helper()
+	s.keepTestbed(bed.dir)
+	for _, problem := range s.search() {
+		t.Error(problem)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index()
-	for _, p := range s.places {
-		for _, problem := range s.find(p) {
-			t.Error(problem)
-		}
-	}
 	var bytes int
 	for _, p := range s.places {
 		bytes += len(p.text)
 	}
-	t.Logf("%d secrets were looked for in %d places of %d bytes", len(s.known), len(s.places), bytes)
-	s.places = nil
+	t.Logf("%d secrets and %d private keys were looked for in %d places of %d bytes", len(s.known), len(s.keys), len(s.places), bytes)
+	s.places, s.modes = nil, nil
+}
+
+// keepTestbed keeps the logs in a testbed's folder, the API server's audit log among them.
+func (s *secrets) keepTestbed(dir string) {
+	for _, folder := range []string{"logs", "node/logs", "controlplane"} {
+		s.keepFiles(filepath.Join(dir, folder), dir, func(name string, _ fs.FileMode) (kinds, bool) {
+			return noSecrets, strings.HasSuffix(name, ".log") || strings.HasSuffix(name, ".jsonl")
+		})
+	}
+}
+
+// search returns what the places that were kept show and must not.
+func (s *secrets) search() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index()
+	found := slices.Clone(s.modes)
+	for _, p := range s.places {
+		found = append(found, s.find(p)...)
+	}
+	return found
 }
 
 // keepFiles keeps the files below a folder; which says what may be in one, and
@@ -203,21 +240,6 @@ func allowedFile(name string, mode fs.FileMode) kinds {
 		return sessions
 	}
 	return noSecrets
-}
-
-// leave keeps what a story left behind, its home and its temporary files, and
-// learns from all others in its folder.
-func (s *secrets) leave(folder string) {
-	for _, part := range []string{".home", ".tmp"} {
-		s.keepFiles(filepath.Join(folder, part), folder, func(name string, mode fs.FileMode) (kinds, bool) {
-			return allowedFile(name, mode), true
-		})
-	}
-	for _, path := range filesBelow(folder) {
-		if text, err := os.ReadFile(path); err == nil {
-			s.learn(string(text))
-		}
-	}
 }
 
 // givesSecrets tells commands whose stdout is a session: that is what they are
@@ -292,7 +314,8 @@ func cmdPlanted(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func TestSecretsAreFound(t *testing.T) {
-	s := &secrets{known: map[string]string{"correct horse": "password"}}
+	s := newSecrets()
+	s.plant("correct horse", "password")
 	cookie := strings.Repeat("Ab1_", 20) + "=|1763980000|" + strings.Repeat("xY9-", 9) + "="
 	s.learn("oauth2_proxy_kubeflow=" + cookie + "; Path=/")
 	s.plant("horse-battery-staple", "password")

@@ -69,6 +69,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"release":      cmdRelease,
 	"fakeapi":      cmdFakeAPI,
 	"askedfakeapi": cmdAskedFakeAPI,
+	"webhook":      cmdWebhook,
 	"notrun":       cmdNotRun,
 	"wire":         cmdWire,
 	"planted":      cmdPlanted,
@@ -80,6 +81,8 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "ipv6":
 		return hasIPv6(), nil
+	case "lessroot":
+		return canDropRights(), nil
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "roots":
@@ -105,6 +108,11 @@ func hasSnapshot() bool {
 	return json.Unmarshal(said, &release) == nil && gitErr == nil && krewErr == nil &&
 		release.Commit == strings.TrimSpace(string(commit))
 }
+
+// canDropRights tells whether root can become one for whom permissions count.
+var canDropRights = sync.OnceValue(func() bool {
+	return os.Geteuid() == 0 && exec.Command("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "true").Run() == nil
+})
 
 var hasIPv6 = sync.OnceValue(func() bool {
 	listener, err := net.Listen("tcp", "[::1]:0")

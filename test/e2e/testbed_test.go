@@ -58,6 +58,7 @@ func openTestbed(t *testing.T, profile string) *testbed {
 		t.Fatal(err)
 	}
 	watchProcesses(t)
+	bed.watchKeys(t)
 	return bed
 }
 

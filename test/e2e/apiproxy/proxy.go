@@ -59,6 +59,9 @@ type Hooks struct {
 	After func(*Call, *http.Response) error
 	// Done is called last, whatever became of the request.
 	Done func(*Call)
+	// Limit is how long a request may take; 0 means for ever. One that takes longer
+	// ends as with a load balancer: with a 504, a tunnel without a word.
+	Limit func(*Call) time.Duration
 }
 
 // ErrCut closes the client's connection without an answer.
@@ -148,6 +151,13 @@ type passing struct {
 	hooks *watch
 }
 
+func (p passing) limit() time.Duration {
+	if p.hooks.Limit == nil {
+		return 0
+	}
+	return p.hooks.Limit(p.Call)
+}
+
 type passingKey struct{}
 
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +182,13 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request) {
 	if r.Context().Err() != nil { // the client went while the request was held: nobody sent it
 		answerError(w, r, ErrCut)
 	}
-	p.upstream.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), passingKey{}, now)))
+	ctx := context.WithValue(r.Context(), passingKey{}, now)
+	if limit := now.limit(); limit > 0 {
+		limited, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		ctx = limited
+	}
+	p.upstream.ServeHTTP(w, r.WithContext(ctx))
 }
 
 func (p *Proxy) after(answer *http.Response) error {
@@ -186,6 +202,12 @@ func (p *Proxy) after(answer *http.Response) error {
 func answerError(w http.ResponseWriter, _ *http.Request, err error) {
 	if errors.Is(err, ErrCut) {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the way of net/http to close a connection without an answer
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &Refusal{
+			Status: http.StatusGatewayTimeout, Header: http.Header{"Content-Type": {"text/html"}},
+			Body: "<html><head><title>504 Gateway Time-out</title></head><body><h1>504 Gateway Time-out</h1></body></html>\n",
+		}
 	}
 	refusal, ok := errors.AsType[*Refusal](err)
 	if !ok {

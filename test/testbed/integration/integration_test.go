@@ -30,6 +30,8 @@ func TestTheFrontDoorAsKubectlSeesIt(t *testing.T) {
 	}
 	b.portForward()
 	b.rollAndKill()
+	b.addAndRemove()
+	b.cutAndMend()
 	b.auditIsJSON()
 	b.fewRights()
 }
@@ -87,6 +89,41 @@ func (b *bed) rollAndKill() {
 		b.must("wait")
 		b.frontDoor(2)
 	}
+}
+
+// addAndRemove does what an autoscaler does. The pod that is named is the one that goes.
+func (b *bed) addAndRemove() {
+	b.t.Helper()
+	before := b.pods("istio-ingressgateway")
+	b.must("gateway", "add")
+	b.frontDoor(3)
+	goes, url := before[0], b.status().Gateways[0]
+	for _, c := range b.status().Components {
+		if c.Component == "istio-ingressgateway" && strings.Contains(url, "//"+c.Address+":") {
+			goes = c.Name
+		}
+	}
+	b.must("gateway", "remove", "0")
+	b.frontDoor(2)
+	if now := b.pods("istio-ingressgateway"); slices.Contains(now, goes) {
+		b.t.Errorf("%s is still there: %q", goes, now)
+	}
+	if out, err := b.run("gateway", "remove", "7"); err == nil || !strings.Contains(err.Error(), `there is no gateway "7"`) {
+		b.t.Errorf("gateway remove 7: %v\n%s", err, out)
+	}
+}
+
+// cutAndMend keeps istiod's news from one gateway pod. It goes on with what it has.
+func (b *bed) cutAndMend() {
+	b.t.Helper()
+	b.must("gateway", "cut", "1")
+	b.frontDoor(2)
+	if _, err := b.run("wait", "--timeout", "3s"); err == nil {
+		b.t.Error("a pod that is cut off is in sync")
+	}
+	b.must("gateway", "mend", "1")
+	b.must("wait")
+	b.frontDoor(2)
 }
 
 // pods are the pods of a component that are not ending.

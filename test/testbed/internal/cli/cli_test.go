@@ -44,6 +44,10 @@ func TestExitCodes(t *testing.T) {
 		{"restart dex", 1, "no testbed runs here"},
 		{"gateway kill 1", 1, "no testbed runs here"},
 		{"gateway kill 1 2", 2, "accepts at most 1 arg"},
+		{"gateway add 1", 2, "unknown command"},
+		{"gateway remove", 1, "no testbed runs here"},
+		{"gateway cut 1", 1, "no testbed runs here"},
+		{"gateway mend 1 2", 2, "accepts at most 1 arg"},
 		{"kubeconfig", 2, "--user is needed"},
 		{"down", 0, ""},
 	} {

@@ -86,20 +86,35 @@ func (a *app) gatewayCommand() *cobra.Command {
 		Use: "gateway", Short: "What happens to gateway pods in life", Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	kill := &cobra.Command{
-		Use:   "kill [N]",
-		Short: "Kill the Envoy of gateway pod N (from 0, in the order of addresses), as a crash",
+	gateway.AddCommand(
+		a.verbCommand("roll", "Replace all gateway pods, as kubectl rollout restart, and wait", "gateway-roll"),
+		a.verbCommand("add", "One gateway pod more, as an autoscaler, and wait until it serves", "gateway-add"),
+		a.replicaCommand("remove", "Take gateway pod N away, as an autoscaler, and wait until it is gone", "gateway-remove"),
+		a.replicaCommand("kill", "Kill the Envoy of gateway pod N, as a crash", "gateway-kill"),
+		a.replicaCommand("cut", "Cut gateway pod N off from istiod: it goes on with what it has", "gateway-cut"),
+		a.replicaCommand("mend", "Let gateway pod N reach istiod again", "gateway-mend"),
+	)
+	return gateway
+}
+
+// replicaCommand is a command on one gateway pod.
+func (a *app) replicaCommand(name, short, verb string) *cobra.Command {
+	timeout := time.Duration(0)
+	cmd := &cobra.Command{
+		Use:   name + " [N]",
+		Short: short + " (from 0, in the order of addresses)",
 		Args:  args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, given []string) error {
-			replica := strings.Join(given, "")
-			if replica == "" {
-				replica = "0"
+			parameters := withTimeout(timeout)
+			parameters.Set("replica", "0")
+			if len(given) > 0 {
+				parameters.Set("replica", given[0])
 			}
-			return a.do(cmd.Context(), "gateway-kill", url.Values{"replica": {replica}})
+			return a.do(cmd.Context(), verb, parameters)
 		},
 	}
-	gateway.AddCommand(kill, a.verbCommand("roll", "Replace all gateway pods, as kubectl rollout restart, and wait", "gateway-roll"))
-	return gateway
+	timeoutFlag(cmd, &timeout)
+	return cmd
 }
 
 func (a *app) downCommand() *cobra.Command {

@@ -76,7 +76,7 @@ func (n *Node) openFront(ctx context.Context, target netip.Addr) (*front, error)
 		}
 		f.listeners = append(f.listeners, listener)
 		to := target.String() + ":" + itoa(port)
-		n.running.Go(func() { n.accept(ctx, listener, func() (string, bool) { return to, true }) })
+		n.running.Go(func() { n.accept(ctx, isolating{listener, n.isolation}, func() (string, bool) { return to, true }) })
 	}
 	return f, nil
 }
@@ -136,7 +136,7 @@ func pass(ctx context.Context, near net.Conn, to string) {
 // copyHalf passes on what comes, and then that nothing more comes.
 func copyHalf(to, from net.Conn) {
 	_, err := io.Copy(to, from)
-	half, ok := to.(*net.TCPConn)
+	half, ok := to.(interface{ CloseWrite() error })
 	if err != nil || !ok || half.CloseWrite() != nil {
 		to.Close()
 	}

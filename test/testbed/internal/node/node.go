@@ -82,6 +82,7 @@ type Node struct {
 	client    kubernetes.Interface
 	dynamic   dynamic.Interface
 	addresses *addresses
+	isolation *isolation
 	pods      corelisters.PodLister
 	services  corelisters.ServiceLister
 	slices    discoverylisters.EndpointSliceLister
@@ -148,8 +149,8 @@ func newNode(ctx context.Context, c Config) (*Node, error) {
 func assemble(ctx context.Context, c Config, network subnet, client kubernetes.Interface, objects dynamic.Interface) *Node {
 	return &Node{
 		config: c, subnet: network, client: client, dynamic: objects, ctx: ctx,
-		addresses: newAddresses(network),
-		network:   make(chan struct{}, 1), fronts: make(chan struct{}, 1),
+		addresses: newAddresses(network), isolation: newIsolation(),
+		network: make(chan struct{}, 1), fronts: make(chan struct{}, 1),
 		runs: map[types.UID]*podRun{}, byName: map[types.NamespacedName]*podRun{},
 		statics: map[types.NamespacedName]*staticPod{}, serviceFronts: map[string]*serviceFront{},
 	}

@@ -96,6 +96,7 @@ func (r *podRun) run(ctx context.Context) {
 		return
 	}
 	defer r.node.addresses.free(r.address)
+	defer r.node.isolation.set(r.address, false) // the next pod there is another one
 	var publishing sync.WaitGroup
 	publishing.Go(func() { r.publish(r.alive) })
 	r.live()

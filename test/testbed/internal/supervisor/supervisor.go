@@ -207,12 +207,16 @@ func (s *Supervisor) serve(ctx context.Context, down func()) (<-chan struct{}, e
 		return nil, err
 	}
 	server := &control.Server{Status: s.Status, Down: down, Verbs: map[string]control.Verb{
-		"wait":         s.wait,
-		"reset":        s.whenRunning(s.reset),
-		"restart":      s.whenRunning(s.restart),
-		"variant":      s.whenRunning(s.variant),
-		"gateway-roll": s.whenRunning(s.rollGateway),
-		"gateway-kill": s.whenRunning(s.killGateway),
+		"wait":           s.wait,
+		"reset":          s.whenRunning(s.reset),
+		"restart":        s.whenRunning(s.restart),
+		"variant":        s.whenRunning(s.variant),
+		"gateway-roll":   s.whenRunning(s.rollGateway),
+		"gateway-kill":   s.whenRunning(s.killGateway),
+		"gateway-add":    s.whenRunning(s.addGateway),
+		"gateway-remove": s.whenRunning(s.removeGateway),
+		"gateway-cut":    s.whenRunning(s.cutGateway(true)),
+		"gateway-mend":   s.whenRunning(s.cutGateway(false)),
 	}}
 	served := make(chan struct{})
 	go func() {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -116,25 +115,4 @@ func (s *Supervisor) patch(ctx context.Context, w workload, patch []byte, option
 		_, err = s.client.AppsV1().Deployments(w.namespace).Patch(ctx, w.name, types.StrategicMergePatchType, patch, options)
 	}
 	return err
-}
-
-// rollGateway replaces all gateway pods, as a release or a node's drain does.
-func (s *Supervisor) rollGateway(ctx context.Context, parameters url.Values) error {
-	ctx, cancel, err := within(ctx, parameters)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	return s.roll(ctx, workload{kind: kindDeployment, namespace: gatewayNamespace, name: gatewayName})
-}
-
-// killGateway kills the Envoy of one gateway pod, counted from 0 in the order of
-// their addresses. It does not wait for the pod to come back.
-func (s *Supervisor) killGateway(_ context.Context, parameters url.Values) error {
-	index, err := strconv.Atoi(parameters.Get("replica"))
-	all := gateways(s.pods())
-	if err != nil || index < 0 || index >= len(all) {
-		return fmt.Errorf("there is no gateway %q: they are counted from 0, and %d run", parameters.Get("replica"), len(all))
-	}
-	return s.node.Kill(all[index].Namespace, all[index].Name)
 }
