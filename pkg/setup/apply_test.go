@@ -125,7 +125,7 @@ func TestAServerIsTakenOutOnceTheAPIServerIsBack(t *testing.T) {
 				s.pods.Late = never
 				begun := time.Now()
 				back := begun.Add(s.Options.Timeout + test.away)
-				s.intercept(func(r testutil.Request) int {
+				s.intercept(func(_ testutil.Request) int {
 					if time.Since(begun) >= s.Options.Timeout && time.Now().Before(back) {
 						return http.StatusBadGateway
 					}

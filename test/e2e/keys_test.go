@@ -192,7 +192,7 @@ var inStateFolder = regexp.MustCompile(`^(.*)/(computer-id|(local-ca|ca/[0-9a-f]
 func stateFolders(folder string) []string {
 	var found []string
 	for _, path := range filesBelow(folder) {
-		if at := inStateFolder.FindStringSubmatch(path); at != nil && !slices.Contains(found, at[1]) {
+		if at := inStateFolder.FindStringSubmatch(path); len(at) > 1 && !slices.Contains(found, at[1]) {
 			found = append(found, at[1])
 		}
 	}
