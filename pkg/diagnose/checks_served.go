@@ -34,6 +34,20 @@ func (f *Facts) heldChain() (chain []*x509.Certificate, source string) {
 	return nil, ""
 }
 
+// secretLeaf is the certificate in the Secret that the HTTPS server names, nil
+// where there is none or it may not be read.
+func (f *Facts) secretLeaf() *x509.Certificate {
+	_, name, why := f.servedSecret()
+	if why != nil {
+		return nil
+	}
+	secret := f.Objects.secret(name)
+	if !secret.OK() || len(secret.Value.Chain) == 0 {
+		return nil
+	}
+	return secret.Value.Chain[0]
+}
+
 // servesOld tells that a gateway pod serves another certificate than the Secret
 // holds: Envoy goes on with the last good one.
 func (f *Facts) servesOld() bool {

@@ -72,8 +72,8 @@ func lookPodsDiffer(_ context.Context, f *Facts) Result {
 	if s == nil {
 		return passed("they serve the same, or there is one")
 	}
+	odd, known := f.oddPod()
 	var ev []Evidence
-	odd := ""
 	for _, r := range f.Roads {
 		if r.Own || r.Handshake == nil {
 			continue
@@ -81,15 +81,41 @@ func lookPodsDiffer(_ context.Context, f *Facts) Result {
 		text := "no certificate"
 		if len(r.Handshake.Chain) > 0 {
 			text = served(r.Handshake.Chain[0])
-		} else {
-			odd = r.Pod
 		}
 		ev = append(ev, evidence(r.Name, "serves", text))
-		if odd == "" && r.Name == s.Via {
-			odd = r.Pod
+	}
+	result := found("gateway pods do not serve the same", runs("a new pod takes what istiod has now", "kubectl -n istio-system delete pod "+odd), ev...).as(func(x *Finding) { x.Fix.Destructive = true })
+	if !known {
+		return result.as(probably)
+	}
+	return result
+}
+
+// oddPod is the pod that has not got what the others have: one that serves no
+// certificate, or another one than the Secret holds. Where the Secret may not be
+// read, it is the one with the oldest certificate, which is not known to be so.
+func (f *Facts) oddPod() (pod string, known bool) {
+	var oldest *Road
+	held := f.secretLeaf()
+	for _, r := range f.Roads {
+		if r.Own || r.Handshake == nil {
+			continue
+		}
+		if len(r.Handshake.Chain) == 0 {
+			return r.Pod, true
+		}
+		leaf := r.Handshake.Chain[0]
+		if held != nil && !leaf.Equal(held) {
+			return r.Pod, true
+		}
+		if oldest == nil || leaf.NotBefore.Before(oldest.Handshake.Chain[0].NotBefore) {
+			oldest = r
 		}
 	}
-	return found("gateway pods do not serve the same", runs("a new pod takes what istiod has now", "kubectl -n istio-system delete pod "+odd), ev...).as(func(x *Finding) { x.Fix.Destructive = true })
+	if oldest == nil {
+		return "NAME", false
+	}
+	return oldest.Pod, false
 }
 
 func lookPortRefused(_ context.Context, f *Facts) Result {
