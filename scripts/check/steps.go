@@ -165,7 +165,7 @@ func e2e(variables ...string) func(context.Context, *recorder) {
 		}
 		// What breaks the front door takes about as long as all else, and both wait
 		// often: each has testbeds of its own.
-		const faults = "^(TestFaults|TestMutations|TestCuts|TestInterleavings)$"
+		const faults = "^(TestFaults|TestMutations|TestCuts)$"
 		env := append(withPythonClients(ctx, r), variables...)
 		var beside []command
 		for _, chosen := range [][]string{{"-run", faults, "./test/e2e"}, {"-skip", faults, "./test/e2e/..."}} {
