@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,9 +115,24 @@ func (b *bed) processes() map[string]int {
 func allGone(t *testing.T, handles map[string]int) {
 	t.Helper()
 	for name, handle := range handles {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, int(answerLimit.Milliseconds()))
-		if err != nil || n != 1 {
+		if err := awaitEnd(handle); err != nil {
 			t.Errorf("%s still runs (%v)", name, err)
+		}
+	}
+}
+
+// awaitEnd waits until the process of a pidfd has ended. A signal to the test
+// itself cuts a wait short (EINTR), and means nothing.
+func awaitEnd(handle int) error {
+	for end := time.Now().Add(answerLimit); ; {
+		left := max(0, time.Until(end))
+		switch n, err := unix.Poll([]unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}, int(left.Milliseconds())); {
+		case err == nil && n == 1:
+			return nil
+		case err != nil && !errors.Is(err, unix.EINTR):
+			return err
+		case left == 0:
+			return fmt.Errorf("not within %s", answerLimit)
 		}
 	}
 }
