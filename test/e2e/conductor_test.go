@@ -32,8 +32,9 @@ type conductor struct {
 
 // turn is a request that waits to be let through.
 type turn struct {
-	call *apiproxy.Call
-	mine chan struct{} // closed when it is let through
+	call   *apiproxy.Call
+	mine   chan struct{} // closed when it is let through
+	isGone bool          // its client has ended before
 }
 
 const (
@@ -100,8 +101,21 @@ func (c *conductor) giveUp(name string, own *turn) error {
 	case <-own.mine: // it was let through at the same moment
 		c.done <- struct{}{}
 	default:
+		own.isGone = true // it may have been chosen just now
 	}
 	return apiproxy.ErrCut
+}
+
+// letThrough lets a request pass, unless its client is gone.
+func (c *conductor) letThrough(own *turn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if own.isGone {
+		return false
+	}
+	c.done = make(chan struct{}, 1)
+	close(own.mine)
+	return true
 }
 
 // leave tells that somebody has ended.
@@ -134,9 +148,10 @@ func (c *conductor) conduct() error {
 		if own == nil {
 			return nil
 		}
+		if !c.letThrough(own) {
+			continue
+		}
 		c.played = append(c.played, name+" "+own.call.Request.Method+" "+shortURI(own.call.Request))
-		c.done = make(chan struct{}, 1)
-		close(own.mine)
 		select {
 		case <-c.done:
 		case <-time.After(turnLimit):
