@@ -62,18 +62,24 @@ func (h *Home) create(dir string, a *ca.Authority, o Origin) error {
 	if err != nil {
 		return err
 	}
-	files := []File{
-		{Name: certificateFile, Data: a.CertificatePEM(), Mode: publicMode},
-		{Name: originFile, Data: origin, Mode: publicMode},
+	files, err := authorityFiles(a)
+	if err != nil {
+		return err
 	}
-	if a.Key != nil {
-		key, err := a.KeyPEM()
-		if err != nil {
-			return err
-		}
-		files = append(files, File{Name: keyFile, Data: key, Mode: keyMode})
+	return createDir(dir, append(files, File{Name: originFile, Data: origin, Mode: publicMode}))
+}
+
+// authorityFiles are what readAuthority reads.
+func authorityFiles(a *ca.Authority) ([]File, error) {
+	files := []File{{Name: certificateFile, Data: a.CertificatePEM(), Mode: publicMode}}
+	if a.Key == nil {
+		return files, nil
 	}
-	return createDir(dir, files)
+	key, err := a.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	return append(files, File{Name: keyFile, Data: key, Mode: keyMode}), nil
 }
 
 func encodeOrigins(list []Origin, saved time.Time) ([]byte, error) {
@@ -138,19 +144,22 @@ func readAuthority(dir string) (*ca.Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPath := filepath.Join(dir, keyFile)
-	err = checkSecret(keyPath)
+	key, err := readKey(filepath.Join(dir, keyFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ca.ParseAuthority(certificate, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	key, err := os.ReadFile(keyPath)
-	if err != nil {
+	return ca.ParseAuthority(certificate, key)
+}
+
+// readKey reads a private key, unless others may, too.
+func readKey(path string) ([]byte, error) {
+	if err := checkSecret(path); err != nil {
 		return nil, err
 	}
-	return ca.ParseAuthority(certificate, key)
+	return os.ReadFile(path)
 }
 
 // AuthoritiesFor returns the authorities that were made for an origin, the

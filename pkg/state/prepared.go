@@ -86,14 +86,11 @@ func (p Prepared) files(o Origin) ([]File, error) {
 	}
 	files := []File{{Name: preparedFile, Data: append(about, '\n'), Mode: publicMode}}
 	if p.Authority != nil {
-		files = append(files, File{Name: certificateFile, Data: p.Authority.CertificatePEM(), Mode: publicMode})
-		if p.Authority.Key != nil {
-			key, err := p.Authority.KeyPEM()
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, File{Name: keyFile, Data: key, Mode: keyMode})
+		authority, err := authorityFiles(p.Authority)
+		if err != nil {
+			return nil, err
 		}
+		files = append(files, authority...)
 	}
 	if p.Leaf != nil {
 		key, err := p.Leaf.KeyPEM()
@@ -146,11 +143,7 @@ func readLeaf(dir string) (*ca.Leaf, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyPath := filepath.Join(dir, leafKeyFile)
-	if err := checkSecret(keyPath); err != nil {
-		return nil, err
-	}
-	key, err := os.ReadFile(keyPath)
+	key, err := readKey(filepath.Join(dir, leafKeyFile))
 	if err != nil {
 		return nil, err
 	}
