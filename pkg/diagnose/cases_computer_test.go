@@ -101,6 +101,7 @@ func computerExamples() []example {
 		clears("KFT106", Skipped, to(far)),
 		clears("KFT106", Skipped, to(local), ownCut),
 		finds("KFT107", "closes connections, while the gateway answers", to(local), ownCut),
+		finds("KFT107", "closed the first connection and ended", to("http://localhost:8443"), each(isOwn, func(r *Road) { failed(errReset)(r); r.endedWithUs = true })),
 		clears("KFT107", Passed, to(local)),
 		clears("KFT107", Skipped, to(far), ownCut),
 		clears("KFT107", Skipped, to(local), each(isTLS, broken(Handshake{Err: errReset, Cut: true}))),

@@ -76,7 +76,7 @@ func localPortChecks() []Check {
 			Code: "KFT107", Title: "a port-forward at the address leads nowhere", Layer: LayerComputer, Severity: Error,
 			Causes: []Symptom{HandshakeCut, AnswersTLS}, Needs: []string{"KFT610"}, Look: lookDeadForward,
 			Page: Page{
-				Means: "Something takes connections at the local port and closes them at once, while the gateway itself answers. That is what a port-forward does whose pod is gone, or that leads to another port.",
+				Means: "Something takes connections at the local port and closes them at once, while the gateway itself answers. That is what a port-forward does whose pod is gone, or that leads to another port. kubectl's own ends for good when the pod resets one connection.",
 				Shows: []Shown{{"curl", "curl: (35) OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to localhost:8443", "measured with curl 7.88"}},
 				Heals: "End it (Ctrl-C in its terminal) and start one that outlives pods: kubectl kftls port-forward 8443:443",
 			},
@@ -251,6 +251,13 @@ func lookDeadForward(_ context.Context, f *Facts) Result {
 	well := f.tunnelWell(own.TLS)
 	if well == nil {
 		return skipped("the gateway itself does not answer either, or was not asked")
+	}
+	if own.endedWithUs {
+		// kubectl's own forwarder ends so, see its handleConnection:
+		// https://github.com/kubernetes/client-go/blob/v0.37.2/tools/portforward/portforward.go
+		return found(fmt.Sprintf("what listened at %s closed the first connection and ended, as kubectl port-forward does when it leads to a pod that is gone or to a port that speaks TLS", endpoint.HostPort(f.Aim.URL)),
+			locally("start a port-forward that outlives pods, to the plain port", f.forward()+" &"), s.wire(), evidence(well.Name, "", "answers")).
+			as(func(x *Finding) { x.Confidence = Likely })
 	}
 	return found(fmt.Sprintf("what listens at %s closes connections, while the gateway answers on %s", endpoint.HostPort(f.Aim.URL), well.Name),
 		locally("end what listens there, then start a port-forward that outlives pods", f.forward()+" &"), s.wire(), evidence(well.Name, "", "answers"))

@@ -57,6 +57,9 @@ type Road struct {
 	// plainServer of a TLS road who speaks plain HTTP there.
 	speaksTLS   bool
 	plainServer string
+	// endedWithUs tells that what listened took our first connection and is gone
+	// since, as kubectl port-forward is when the pod resets one.
+	endedWithUs bool
 	// wantsProxyHeader tells that a connection was closed without a header of the
 	// PROXY protocol, and taken with one.
 	wantsProxyHeader bool
@@ -67,11 +70,20 @@ func (r *Road) other(ctx context.Context) {
 	swapped := &Road{Name: r.Name, TLS: !r.TLS, Origin: &url.URL{Scheme: "http", Host: r.Origin.Host}, dial: r.dial}
 	if swapped.TLS {
 		r.speaksTLS = shake(ctx, swapped).Err == nil
+		r.endedWithUs = !r.speaksTLS && !r.takesConnections(ctx)
 		return
 	}
 	client := newClient(swapped)
 	defer client.CloseIdleConnections()
 	r.plainServer = fetch(ctx, client, swapped.Origin, frontPath, nil).Header.Get("Server")
+}
+
+func (r *Road) takesConnections(ctx context.Context) bool {
+	conn, err := r.dial(ctx)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
 }
 
 // plainIsGateway tells that Envoy is who speaks plain HTTP where TLS is expected.

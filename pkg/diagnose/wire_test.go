@@ -248,9 +248,38 @@ func TestWirePlain(t *testing.T) {
 		t.Errorf("a closed port: %+v, asked %d times", f.Seen, len(r.Answers))
 	}
 	f, r = probed(t, "http://"+strings.Replace(listen(t, serving(&tls.Config{Certificates: []tls.Certificate{ourLeaf.tls()}})), "127.0.0.1", "localhost", 1), 5*time.Second)
-	if !r.speaksTLS {
-		t.Errorf("TLS behind plain HTTP was not found: %+v", f.Seen)
+	if !r.speaksTLS || r.endedWithUs {
+		t.Errorf("TLS behind plain HTTP was not found: %+v, or it is taken for gone: %v", f.Seen, r.endedWithUs)
 	}
+	f, r = probed(t, "http://"+listen(t, hello), 5*time.Second)
+	if !f.sees(AnswersTLS) || r.endedWithUs {
+		t.Errorf("what closes each connection is taken for gone: %+v, %v", f.Seen, r.endedWithUs)
+	}
+	f, r = probed(t, "http://"+once(t), 5*time.Second)
+	if !f.sees(AnswersTLS) || r.speaksTLS || !r.endedWithUs {
+		t.Errorf("what ends with its first connection is taken for there: %+v, %v", f.Seen, r.endedWithUs)
+	}
+}
+
+// once listens until the first request, which it leaves without an answer.
+func once(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := listener.Accept()
+		_ = listener.Close()
+		if err == nil {
+			hello(conn)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = listener.Close(); <-done })
+	return listener.Addr().String()
 }
 
 // TestLargestBody: of an endless body the beginning is kept.
