@@ -35,6 +35,14 @@ type bed struct {
 	dir string
 }
 
+// long leaves a test to make test-all: with -short it is not run.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it is left to make test-all")
+	}
+}
+
 // up starts a testbed, which ends with the test.
 func up(t *testing.T, flags ...string) *bed {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 )
 
 func TestTheFrontDoorAsKubectlSeesIt(t *testing.T) {
+	t.Parallel()
 	b := up(t, "--audit")
 	b.frontDoor(2)
 	b.must("guard")
@@ -222,6 +223,7 @@ func steady(t *testing.T, o map[string]any) string {
 }
 
 func TestResetGoesBackToAsShipped(t *testing.T) {
+	t.Parallel()
 	b := up(t)
 	shipped := b.objects()
 	for _, fault := range []string{
@@ -256,6 +258,7 @@ func firstDifference(a, b string) string {
 }
 
 func TestTwoTestbedsSideBySideAndNothingSurvives(t *testing.T) {
+	t.Parallel()
 	first, second := up(t, "--replicas", "1"), up(t, "--replicas", "1")
 	if a, b := first.status().Subnet, second.status().Subnet; a == b {
 		t.Fatalf("both on %s", a)
@@ -279,6 +282,7 @@ func TestTwoTestbedsSideBySideAndNothingSurvives(t *testing.T) {
 }
 
 func TestTheDeathOfAPartIsTold(t *testing.T) {
+	t.Parallel()
 	b := up(t, "--replicas", "1")
 	all := b.processes()
 	for _, c := range b.status().Components {

@@ -15,6 +15,8 @@ import (
 // TestManifestsOfARelease starts from a folder as a release's rendered manifests fill it: the
 // front door, under names of files that mean nothing, and much that has no program here.
 func TestManifestsOfARelease(t *testing.T) {
+	long(t)
+	t.Parallel()
 	dir := t.TempDir()
 	shipped, err := profiles.Open(profiles.Default)
 	if err != nil {

@@ -18,6 +18,8 @@ const (
 )
 
 func TestFrontDoorOfKubeflow190(t *testing.T) {
+	long(t)
+	t.Parallel()
 	b := up(t, "--profile", "kubeflow-1.9.0")
 	v := b.browser()
 	for _, path := range []string{"/", health, "/apis/x"} {
@@ -50,6 +52,8 @@ func TestFrontDoorOfKubeflow190(t *testing.T) {
 }
 
 func TestFrontDoorOfKubeflow18(t *testing.T) {
+	long(t)
+	t.Parallel()
 	b := up(t, "--profile", "kubeflow-1.8")
 	v := b.browser()
 	for _, path := range []string{"/", health} {

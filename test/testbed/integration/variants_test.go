@@ -14,6 +14,8 @@ import (
 var alice = url.Values{"login": {"alice"}, "password": {"wonderland-Ldap-7"}}
 
 func TestVariants(t *testing.T) {
+	long(t)
+	t.Parallel()
 	b := up(t)
 	before := b.kubectl("get", "configmaps,secrets,deployments,services", "-n", "auth", "-o", "name")
 	for variant, want := range map[string]string{
