@@ -2,7 +2,6 @@ package clienttrust
 
 import (
 	"crypto/tls"
-	"flag"
 	"io"
 	"log"
 	"net"
@@ -13,16 +12,13 @@ import (
 	"time"
 )
 
-// everything tries every client with every server. Without it the slow ones see
-// those of which people complain.
-var everything = flag.Bool("everything", false, "try the slow clients with every server, too")
-
 // known are the clients that the predictions are held against.
 var known = []string{
 	"curl", "wget", "Python ssl", "Python requests", "kfp (certifi)", "Python gRPC", "Go", "Node", "Java",
 }
 
-// slow are those of them that take more than a moment to start.
+// slow are those of them that take more than a moment to start. With -short they
+// see only a few servers.
 var slow = []string{"Python requests", "kfp (certifi)", "Python gRPC", "Java"}
 
 // TestPredictionsAgainstTheClients is why this package can be believed: what
@@ -38,6 +34,9 @@ func TestPredictionsAgainstTheClients(t *testing.T) {
 			t.Logf("NOT RUN %s with %s: it is not on this machine", t.Name(), name)
 		}
 	}
+	if testing.Short() {
+		t.Logf("NOT RUN %s, the slow clients with most servers: they are left to make test-all", t.Name())
+	}
 	for _, s := range list {
 		clients := others
 		if s.trusted {
@@ -47,7 +46,7 @@ func TestPredictionsAgainstTheClients(t *testing.T) {
 			t.Parallel()
 			address := "https://" + net.JoinHostPort(s.host, serve(t, s.certificate())) + "/"
 			for _, predicted := range Predict(clients, s.chain(), s.host, caFile, time.Now()) {
-				if s.core || *everything || !slices.Contains(slow, predicted.Client.Name) {
+				if s.core || !testing.Short() || !slices.Contains(slow, predicted.Client.Name) {
 					compare(t, predicted, address)
 				}
 			}
