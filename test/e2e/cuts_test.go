@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,12 +26,14 @@ type cutCase struct {
 	line   string
 	// files tells that it changes the state folder in a way of its own.
 	files bool
+	// often tells that it is cut with -short too, as in make test.
+	often bool
 	// takesBack tells of a command after which nothing of ours is left.
 	takesBack bool
 }
 
 var cutCases = []cutCase{
-	{name: "setup", line: "setup --yes", files: true},
+	{name: "setup", line: "setup --yes", files: true, often: true},
 	{name: "setup over a foreign server", foreign: true, line: "setup --force --yes"},
 	{name: "setup that discards the key", line: "setup --discard-ca-key --yes", files: true},
 	{name: "setup with a redirect", line: "setup --https-redirect --yes"},
@@ -39,9 +42,9 @@ var cutCases = []cutCase{
 	{name: "an announced CA is served", before: []string{"setup --yes", "setup --new-ca --stage --yes"}, line: "setup --new-ca --yes"},
 	{name: "a new CA at once", before: []string{"setup --yes"}, line: "setup --new-ca --yes", files: true},
 	{name: "an old CA is forgotten", before: []string{"setup --yes", "setup --new-ca --yes"}, line: "setup --forget-old-ca --yes"},
-	{name: "renew", before: []string{"setup --yes"}, line: "renew --yes", files: true},
-	{name: "teardown", before: []string{"setup --yes"}, line: "teardown --yes", takesBack: true, files: true},
-	{name: "teardown of a swapped server", foreign: true, before: []string{"setup --force --yes"}, line: "teardown --yes", takesBack: true},
+	{name: "renew", before: []string{"setup --yes"}, line: "renew --yes", files: true, often: true},
+	{name: "teardown", before: []string{"setup --yes"}, line: "teardown --yes", takesBack: true, files: true, often: true},
+	{name: "teardown of a swapped server", foreign: true, before: []string{"setup --force --yes"}, line: "teardown --yes", takesBack: true, often: true},
 	{name: "teardown of a Secret with another name", before: []string{"setup --secret-name mine --yes"}, line: "teardown --yes", takesBack: true},
 	{name: "teardown of a redirect", before: []string{"setup --https-redirect --yes"}, line: "teardown --yes", takesBack: true},
 }
@@ -53,14 +56,18 @@ var cutCases = []cutCase{
 //
 //	go test -tags e2e ./test/e2e -run 'TestCuts/to_the_API_server/renew'
 func TestCuts(t *testing.T) {
-	scene := newCutScene(t)
+	scene, cases := newCutScene(t), cutCases
+	if testing.Short() {
+		cases = slices.DeleteFunc(slices.Clone(cutCases), func(c cutCase) bool { return !c.often })
+		fmt.Printf("NOT RUN the cuts of %d of %d commands: they are left to make test-all\n", len(cutCases)-len(cases), len(cutCases))
+	}
 	t.Run("to the API server", func(t *testing.T) {
-		for _, c := range cutCases {
+		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) { scene.cutWrites(t, c) })
 		}
 	})
 	t.Run("to the state folder", func(t *testing.T) {
-		for _, c := range cutCases {
+		for _, c := range cases {
 			if c.files {
 				t.Run(c.name, func(t *testing.T) { scene.cutFiles(t, c) })
 			}

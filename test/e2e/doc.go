@@ -9,15 +9,17 @@
 //	go test -tags e2e ./test/e2e/...
 //	go test -tags e2e ./test/e2e -run TestStories/setup-gives-https
 //
-// They start a testbed of their own in a temporary folder. E2E_TESTBED=DIR takes
-// one that runs already, if its profile is the one wanted, which is quicker while
-// a story is being written. kfp and requests are wanted on the PATH:
+// They start a testbed for each profile in a temporary folder. E2E_TESTBED=DIR
+// takes one that runs already, if its profile is the one wanted, which is quicker
+// while a story is being written. With -short, as in make test, what takes long
+// is left out. kfp and requests are wanted on the PATH:
 //
 //	PATH=$(scripts/python.sh):$PATH
 //
 // Stories in testdata/changing change the cluster. They run one after the
-// other, and each must leave it as it found it, which is checked. Stories in
-// testdata/looking change nothing and run side by side. Those in
+// other, and each must leave it as it found it, which is checked; so do those in
+// testdata/long, which -short leaves out. Stories in testdata/looking change
+// nothing and run side by side. Those in
 // testdata/kubeflow-… are told on that profile (TestReleases); the others on
 // today's.
 //

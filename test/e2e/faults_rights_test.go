@@ -70,10 +70,11 @@ func (d *frontDoor) grant(t *testing.T) {
 
 // asked are the rights that a fault is diagnosed with. A fault of the kubeconfig
 // itself is not there with another one, and without a cluster there must be an
-// address to look at.
+// address to look at. With -short one fault in five is diagnosed with fewer
+// rights, too.
 func (s *scene) asked() []rights {
 	all := []rights{admin}
-	if s.env["KUBECONFIG"] != s.door.bed.kubeconfig {
+	if s.env["KUBECONFIG"] != s.door.bed.kubeconfig || testing.Short() && s.door.count%5 > 0 {
 		return all
 	}
 	all = append(all, viewOnly)

@@ -21,6 +21,11 @@ func TestStories(t *testing.T) {
 	bed := openTestbed(t, "")
 	t.Run("no other cluster is touched", bed.testDecoys)
 	bed.tell(t, "changing")
+	if testing.Short() {
+		fmt.Printf("NOT RUN %d long stories: they are left to make test-all\n", len(storyFiles(t, "long")))
+	} else {
+		bed.tell(t, "long")
+	}
 	t.Run("side by side", func(t *testing.T) {
 		for _, file := range storyFiles(t, "looking") {
 			bed.story(t, file, (*testing.T).Parallel)
@@ -30,7 +35,7 @@ func TestStories(t *testing.T) {
 }
 
 // TestReleases tells the stories of other Kubeflow releases, each on a testbed
-// of its own, one after the other: a testbed takes a gigabyte.
+// of its own.
 func TestReleases(t *testing.T) {
 	for _, profile := range []string{"kubeflow-1.9.0", "kubeflow-1.8"} {
 		t.Run(profile, func(t *testing.T) {
