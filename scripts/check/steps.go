@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,22 +25,24 @@ type step struct {
 // groups are names for several steps.
 var groups = map[string][]string{
 	"test":     {"tidy", "unit", "cross", "lint", "build", "snapshot", "testbed", "e2e", "integration", "fuzz"},
-	"test-all": {"tidy", "unit", "cross", "lint", "build", "snapshot", "testbed", "e2e-long", "integration", "fuzz-long", "reproducible"},
+	"test-all": {"tidy", "unit-long", "cross", "lint", "build", "snapshot", "testbed", "e2e-long", "integration-long", "fuzz-long", "reproducible"},
 }
 
 // steps are all there is, the quick ones first.
 var steps = []step{
 	{"tidy", 5 * time.Minute, tidy},
-	{"unit", 20 * time.Minute, unit},
+	{"unit", 20 * time.Minute, unit("-short")},
+	{"unit-long", 30 * time.Minute, unit()},
 	{"cross", 20 * time.Minute, cross},
 	{"lint", 20 * time.Minute, lint},
 	{"build", 10 * time.Minute, build},
 	{"snapshot", 20 * time.Minute, snapshot},
 	{"testbed", 60 * time.Minute, testbed},
-	{"e2e", 45 * time.Minute, e2e()},
-	{"e2e-long", 3 * time.Hour, e2e("KFTLS_FAULTS=all", "KFTLS_MUTATIONS=500", "KFTLS_INTERLEAVINGS=1000")},
-	{"integration", 20 * time.Minute, integration},
-	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
+	{"e2e", 45 * time.Minute, e2e([]string{"-short", "-timeout", "43m"})},
+	{"e2e-long", 3 * time.Hour, e2e([]string{"-timeout", "175m"}, "KFTLS_MUTATIONS=500", "KFTLS_INTERLEAVINGS=1000")},
+	{"integration", 20 * time.Minute, integration("-short")},
+	{"integration-long", 20 * time.Minute, integration()},
+	{"fuzz", 25 * time.Minute, fuzz(3 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},
 	{"reproducible", 40 * time.Minute, reproducible},
 }
@@ -57,18 +60,22 @@ func tidy(ctx context.Context, r *recorder) {
 	}
 }
 
-func unit(ctx context.Context, r *recorder) {
-	args := []string{"go", "test", "-json", "-timeout", "10m"}
-	if output(ctx, "go", "env", "CGO_ENABLED") == "1" {
-		args = append(args, "-race")
-	} else {
-		r.notRun("race detector", "it needs a C compiler, and there is none")
-	}
-	clients := withPythonClients(ctx, r)
-	for _, module := range modules {
-		c := in(module, append(args, packages(ctx, module)...)...)
-		c.env = clients
-		r.goTest(ctx, c)
+// unit runs the tests of all packages, two for each processor: many of them
+// wait. The flags are of go test.
+func unit(flags ...string) func(context.Context, *recorder) {
+	return func(ctx context.Context, r *recorder) {
+		args := append([]string{"go", "test", "-json", "-timeout", "10m", "-p", strconv.Itoa(2 * runtime.NumCPU())}, flags...)
+		if output(ctx, "go", "env", "CGO_ENABLED") == "1" {
+			args = append(args, "-race")
+		} else {
+			r.notRun("race detector", "it needs a C compiler, and there is none")
+		}
+		clients := withPythonClients(ctx, r)
+		for _, module := range modules {
+			c := in(module, slices.Concat(args, packages(ctx, module))...)
+			c.env = clients
+			r.goTest(ctx, c)
+		}
 	}
 }
 
@@ -88,7 +95,8 @@ func packages(ctx context.Context, module string) []string {
 func cross(ctx context.Context, r *recorder) {
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		for _, arch := range []string{"amd64", "arm64"} {
-			c := in(".", "go", "build", "-buildvcs=false", "-trimpath", "./cmd/...", "./pkg/...")
+			// The snapshot links the program for all of them.
+			c := in(".", "go", "build", "-buildvcs=false", "-trimpath", "./pkg/...")
 			c.env = []string{"CGO_ENABLED=0", "GOOS=" + system, "GOARCH=" + arch}
 			r.command(ctx, "compile for "+system+"/"+arch, c)
 		}
@@ -150,8 +158,9 @@ func testbed(ctx context.Context, r *recorder) {
 	r.command(ctx, "build the testbed", in(".", "make", "testbed"))
 }
 
-// e2e tells the stories and makes the faults; variables make it longer.
-func e2e(variables ...string) func(context.Context, *recorder) {
+// e2e tells the stories and makes the faults. The flags are of go test, the
+// variables say how much.
+func e2e(flags []string, variables ...string) func(context.Context, *recorder) {
 	return func(ctx context.Context, r *recorder) {
 		for _, program := range []string{"kubectl-kftls", "testbed"} {
 			if _, err := os.Stat(filepath.Join("bin", program)); err != nil {
@@ -159,17 +168,13 @@ func e2e(variables ...string) func(context.Context, *recorder) {
 				return
 			}
 		}
-		limit := "43m"
-		if len(variables) > 0 {
-			limit = "175m"
-		}
 		// What breaks the front door takes about as long as all else, and both wait
 		// often: each has testbeds of its own.
-		const faults = "^(TestFaults|TestMutations|TestCuts)$"
+		const faults = "^(TestFaults|TestReleases|TestMutations|TestCuts)$"
 		env := append(withPythonClients(ctx, r), variables...)
 		var beside []command
 		for _, chosen := range [][]string{{"-run", faults, "./test/e2e"}, {"-skip", faults, "./test/e2e/..."}} {
-			c := in(".", append([]string{"go", "test", "-json", "-tags", "e2e", "-count=1", "-timeout", limit}, chosen...)...)
+			c := in(".", slices.Concat([]string{"go", "test", "-json", "-tags", "e2e", "-count=1"}, flags, chosen)...)
 			c.env = env
 			beside = append(beside, c)
 		}
@@ -191,13 +196,17 @@ func withPythonClients(ctx context.Context, r *recorder) (environment []string) 
 	return nil
 }
 
-// integration runs real testbeds: faults, reset, roll-outs, kill -9.
-func integration(ctx context.Context, r *recorder) {
-	if _, err := os.Stat(filepath.Join("bin", "testbed")); err != nil {
-		r.notRun("integration", "bin/testbed was not built")
-		return
+// integration runs real testbeds: faults, reset, roll-outs, kill -9. The flags
+// are of go test.
+func integration(flags ...string) func(context.Context, *recorder) {
+	return func(ctx context.Context, r *recorder) {
+		if _, err := os.Stat(filepath.Join("bin", "testbed")); err != nil {
+			r.notRun("integration", "bin/testbed was not built")
+			return
+		}
+		args := slices.Concat([]string{"go", "test", "-json", "-tags", "integration", "-count=1", "-timeout", "18m"}, flags, []string{"./integration"})
+		r.goTest(ctx, in(filepath.Join("test", "testbed"), args...))
 	}
-	r.goTest(ctx, in(filepath.Join("test", "testbed"), "go", "test", "-json", "-tags", "integration", "-count=1", "-timeout", "18m", "./integration"))
 }
 
 // output is what a command prints, without blanks around it, and "" when it fails.
