@@ -3,7 +3,9 @@ package diagnose
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -15,11 +17,14 @@ import (
 	"github.com/kftls/kubectl-kftls/pkg/portforward"
 )
 
-// What is read of a program's logs, and only where a symptom asks for it.
+// What is read of a program's logs, and only where a symptom asks for it: of the
+// last minutes and lines the last bytes, those of all its pods together. The
+// API's own limitBytes ends a log, and so cuts off what is newest
+// (https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#podlogoptions-v1-core).
 const (
 	logSeconds = int64(15 * 60)
 	logLines   = int64(2000)
-	logBytes   = int64(256 << 10)
+	logBytes   = 256 << 10
 )
 
 // istiodLog reads what the log of istiod says of known causes. Of its lines only
@@ -36,17 +41,19 @@ func logOf(ctx context.Context, c *cluster.Cluster, pods []corev1.Pod) Known[[]p
 	if len(ready) == 0 {
 		return Known[[]pasted.Meaning]{Err: errNotAsked}
 	}
-	seconds, lines, limit := logSeconds, logLines, logBytes/int64(len(ready))
+	seconds, lines := logSeconds, logLines/int64(len(ready))
 	texts, errs := make([][]byte, len(ready)), make([]error, len(ready))
 	var reading sync.WaitGroup
 	for i := range ready {
 		pod := &ready[i]
 		reading.Go(func() {
-			texts[i], errs[i] = c.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-				SinceSeconds: &seconds, TailLines: &lines, LimitBytes: &limit,
-			}).DoRaw(ctx)
-			if errs[i] != nil {
-				errs[i] = cluster.Explain(errs[i], "read the log of Pod %s", objectName(pod))
+			log, err := c.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{SinceSeconds: &seconds, TailLines: &lines}).Stream(ctx)
+			if err == nil {
+				texts[i], err = lastOf(log, logBytes/len(ready))
+				_ = log.Close()
+			}
+			if err != nil {
+				errs[i] = cluster.Explain(err, "read the log of Pod %s", objectName(pod))
 			}
 		})
 	}
@@ -55,6 +62,25 @@ func logOf(ctx context.Context, c *cluster.Cluster, pods []corev1.Pod) Known[[]p
 		return Known[[]pasted.Meaning]{Err: errs[i]}
 	}
 	return Known[[]pasted.Meaning]{Value: pasted.Read(bytes.Join(texts, []byte("\n"))).Meanings}
+}
+
+// lastOf reads to the end and keeps the last bytes.
+func lastOf(log io.Reader, most int) ([]byte, error) {
+	var kept []byte
+	chunk := make([]byte, 32<<10)
+	for {
+		n, err := log.Read(chunk)
+		kept = append(kept, chunk[:n]...)
+		if err != nil || len(kept) > 2*most {
+			kept = slices.Delete(kept, 0, max(0, len(kept)-most))
+		}
+		if errors.Is(err, io.EOF) {
+			return kept, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // logSays is what istiod's log says of a finding, nil for nothing.

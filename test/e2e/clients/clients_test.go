@@ -76,6 +76,9 @@ func check(t *testing.T, table []Client, cases []Case) {
 // TestClients holds what pkg/ca makes against every real client: they accept
 // it by each of its names, and refuse what they must.
 func TestClients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is left to make test-all; stories try the clients, too")
+	}
 	names := ca.DefaultNames().Union(mustNames(t, "kubeflow.example.com", "*.apps.example.com", "bücher.example.com"))
 	own := newGround(t, ca.AuthorityOptions{Permit: names, PermitDNS: []string{"example.com"}})
 	stranger := newGround(t, ca.AuthorityOptions{Permit: names})
