@@ -23,7 +23,7 @@ import (
 // (https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/#podlogoptions-v1-core).
 const (
 	logSeconds = int64(15 * 60)
-	logLines   = int64(2000)
+	logLines   = int64(1000)
 	logBytes   = 256 << 10
 )
 

@@ -197,3 +197,14 @@ func TestFuzzingThatOnlyRanOutOfTimeIsToldFromAFailingInput(t *testing.T) {
 		})
 	}
 }
+
+func TestFuzzNames(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "some_test.go")
+	text := "package p\n\nfunc FuzzOne(f *testing.F) {}\n\n// func FuzzNot(f)\nfunc helperFuzz() {}\nfunc FuzzTwo2(f *testing.F) {}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := fuzzNames(file); !slices.Equal(got, []string{"FuzzOne", "FuzzTwo2"}) {
+		t.Errorf("found %v", got)
+	}
+}

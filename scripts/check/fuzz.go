@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,16 +31,8 @@ func fuzz(while time.Duration) func(context.Context, *recorder) {
 			})
 		}
 		for _, module := range modules {
-			for _, pkg := range fuzzed(ctx, module) {
-				names, err := fuzzNames(ctx, module, pkg)
-				if err != nil {
-					together.Lock()
-					r.fail("list the fuzz targets of "+pkg, err.Error())
-					together.Unlock()
-				}
-				for _, name := range names {
-					targets <- fuzzTarget{module, pkg, name}
-				}
+			for _, target := range fuzzTargets(ctx, module) {
+				targets <- target
 			}
 		}
 		close(targets)
@@ -83,9 +75,9 @@ func endedByFuzzTime(printed string) bool {
 	return failed && strings.HasPrefix(after, "    context deadline exceeded\nFAIL\n")
 }
 
-// fuzzed are the packages with fuzz targets. Others need not be compiled to be
-// asked for theirs.
-func fuzzed(ctx context.Context, module string) []string {
+// fuzzTargets are read from the files of a module's tests: to ask the tests
+// themselves would compile all of them.
+func fuzzTargets(ctx context.Context, module string) []fuzzTarget {
 	const form = "{{.ImportPath}}{{range .TestGoFiles}} {{$.Dir}}/{{.}}{{end}}{{range .XTestGoFiles}} {{$.Dir}}/{{.}}{{end}}"
 	list := exec.CommandContext(ctx, "go", "list", "-f", form, "./...")
 	list.Dir = module
@@ -93,33 +85,28 @@ func fuzzed(ctx context.Context, module string) []string {
 	if err != nil {
 		return nil // unit says better what is wrong
 	}
-	var found []string
+	var found []fuzzTarget
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		if slices.ContainsFunc(fields[1:], hasFuzzTarget) {
-			found = append(found, fields[0])
+		for _, file := range fields[1:] {
+			for _, name := range fuzzNames(file) {
+				found = append(found, fuzzTarget{module, fields[0], name})
+			}
 		}
 	}
 	return found
 }
 
-func hasFuzzTarget(file string) bool {
-	text, err := os.ReadFile(file)
-	return err == nil && bytes.Contains(text, []byte("\nfunc Fuzz"))
-}
+var fuzzFunction = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 
-func fuzzNames(ctx context.Context, module, pkg string) ([]string, error) {
-	list := exec.CommandContext(ctx, "go", "test", "-list", "^Fuzz", pkg)
-	list.Dir = module
-	out, err := list.Output()
+func fuzzNames(file string) []string {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, err
+		return nil // unit says better what is wrong
 	}
 	var names []string
-	for line := range strings.Lines(string(out)) {
-		if name := strings.TrimSpace(line); strings.HasPrefix(name, "Fuzz") {
-			names = append(names, name)
-		}
+	for _, match := range fuzzFunction.FindAllSubmatch(text, -1) {
+		names = append(names, string(match[1]))
 	}
-	return names, nil
+	return names
 }
