@@ -42,7 +42,7 @@ var steps = []step{
 	{"e2e-long", 3 * time.Hour, e2e([]string{"-timeout", "175m"}, "KFTLS_MUTATIONS=500", "KFTLS_INTERLEAVINGS=1000")},
 	{"integration", 20 * time.Minute, integration("-short")},
 	{"integration-long", 20 * time.Minute, integration()},
-	{"fuzz", 25 * time.Minute, fuzz(3 * time.Second)},
+	{"fuzz", 25 * time.Minute, fuzz(10 * time.Second)},
 	{"fuzz-long", 2 * time.Hour, fuzz(time.Minute)},
 	{"reproducible", 40 * time.Minute, reproducible},
 }
