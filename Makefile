@@ -1,4 +1,4 @@
-# What can be done here: make help. What CI does: make test, nothing else.
+# What can be done here: make help. What CI does: make test; once a week make test-all.
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-unknown)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
@@ -39,7 +39,7 @@ test: ## all that CI runs; what cannot run on this machine is named at the end
 	@$(CHECK) test
 
 .PHONY: test-all
-test-all: ## test, and what takes longer: more fuzzing and mutations, the release made twice
+test-all: ## test with every fault, cut and story, more fuzzing and mutations, the release made twice
 	@$(CHECK) test-all
 
 .PHONY: test-unit

@@ -42,8 +42,7 @@ const (
 //
 // With -short, as in make test, it is 50 of them, each the first of its code and
 // none that is slow, drawn by KFTLS_SEED and mostly diagnosed by an admin.
-// KFTLS_FAULTS=judge leaves the diagnosis out, and tries the
-// faults themselves.
+// KFTLS_FAULTS=judge leaves the diagnosis out, and tries the faults themselves.
 // KFTLS_TRUTH=update writes docs/truth.md of what was seen.
 func TestFaults(t *testing.T) {
 	all, err := faults.All()

@@ -33,17 +33,20 @@ type testbed struct {
 	audit      string // the API server's audit log
 }
 
-// opened are the testbeds of this run, by profile. TestMain stops those that it
-// started, whose folders are in started.
-var opened, started = map[string]*testbed{}, map[string]string{}
+// opened are the testbeds of this run, by profile. Those that it started are
+// stopped by TestMain.
+var (
+	opened  = map[string]*testbed{}
+	started []*testbed
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for profile, folder := range started {
+	for _, bed := range started {
 		if code != 0 {
-			opened[profile].keepLogs()
+			bed.keepLogs()
 		}
-		if err := opened[profile].stop(folder); err != nil {
+		if err := bed.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
@@ -97,7 +100,7 @@ func startTestbed(t *testing.T, profile string) *testbed {
 		t.Fatal(err)
 	}
 	bed := &testbed{program: builtProgram(t, "testbed"), dir: filepath.Join(folder, "testbed"), profile: profile}
-	opened[profile], started[profile] = bed, folder // also one that does not come up has to be stopped
+	started = append(started, bed) // also one that does not come up has to be stopped
 	began := time.Now()
 	bed.must(t, "up", "--detach", "--audit", "--profile", profile)
 	t.Logf("the testbed was up after %s", time.Since(began).Round(100*time.Millisecond))
@@ -185,10 +188,10 @@ func (bed *testbed) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// stop ends the testbed and removes its folder.
-func (bed *testbed) stop(folder string) error {
+// stop ends the testbed and removes the temporary folder that it is in.
+func (bed *testbed) stop() error {
 	_, err := bed.run("down")
-	return errors.Join(err, os.RemoveAll(folder))
+	return errors.Join(err, os.RemoveAll(filepath.Dir(bed.dir)))
 }
 
 // keepLogs copies the logs of a run that failed to where the other checks
